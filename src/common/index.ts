@@ -1,0 +1,25 @@
+export {
+  type Clock,
+  type Platform,
+  type Random,
+  type Scheduler,
+  seededRandom,
+  systemClock,
+  systemPlatform,
+  systemRandom,
+  systemScheduler,
+  type TimerHandle,
+} from './clock.ts';
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorContext,
+  MillraceError,
+  type MillraceErrorOptions,
+  type SerializedError,
+  serializeError,
+  toError,
+} from './errors.ts';
+export { type JobId, type OperatorId, parseJobId, randomJobId, type VertexId } from './ids.ts';
+export { invariant, unreachable } from './invariant.ts';
+export { type LogFields, type Logger, type LogLevel, silentLogger, textLogger } from './logging.ts';

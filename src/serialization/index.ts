@@ -1,0 +1,1 @@
+export { type TypeInformation, type TypeKind, type TypeOf, Types } from './types.ts';
