@@ -30,11 +30,21 @@ export interface DecoderContext {
   /** Byte offset, and 1-based line, at which decoding starts; 0 and 1 unless a split starts later. */
   readonly startOffset?: number;
   readonly startLine?: number;
+  /** What `snapshotState` of an earlier decoder of this input returned at that position. */
+  readonly state?: unknown;
 }
 
 export interface StreamDecoder<T> {
+  /** 1-based line at which the next call starts: `startLine` plus the line ends consumed so far. */
+  readonly line: number;
   /**
-   * Decodes every complete record in `chunk[start .. end)`, appending to `out`.
+   * Plain data that a decoder needs to go on in the middle of its input, behind what was consumed so far (the columns that
+   * a CSV header named, for instance). Called before a chunk is decoded, so it must be cheap. Absent if there is none.
+   */
+  snapshotState?(): unknown;
+  /**
+   * Decodes every complete record in `chunk[start .. end)`, appending to `out`. The caller reuses the chunk's memory
+   * afterwards, so records must not refer to it.
    * @param endOfInput `true` if nothing follows: what is left is then a record too, or malformed.
    * @returns the index behind the last byte consumed; the caller presents the rest again. Equal to `start` if no record
    *   is complete: the caller must then come back with a longer chunk.
