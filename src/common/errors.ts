@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   MALFORMED_RECORD: 'An input record does not fit its format or schema.',
   USER_FUNCTION_FAILED: 'A function of the program threw.',
   ASYNC_TIMEOUT: 'An asynchronous operation did not complete in time.',
+  FILE_SYSTEM_FAILED: 'A file or folder could not be found, read, written or moved.',
   SOURCE_FAILED: 'A source could not read.',
   SINK_FAILED: 'A sink could not write.',
   STATE_FAILED: 'State could not be read, written or restored.',
