@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileSystemContract } from './file-system-contract.ts';
+import { expandPath } from './glob.ts';
+import { LocalFileSystem } from './local-file-system.ts';
+
+const temporaryFolder = async (): Promise<string> => realpath(await mkdtemp(join(tmpdir(), 'millrace-fs-')));
+
+fileSystemContract('LocalFileSystem', async () => {
+  const root = await temporaryFolder();
+  return { fileSystem: new LocalFileSystem(), root, dispose: () => rm(root, { recursive: true, force: true }) };
+});
+
+test('a symbolic link upwards does not make files appear twice, and a broken one is not there', async () => {
+  const root = await temporaryFolder();
+  try {
+    await writeFile(join(root, 'a.txt'), 'x');
+    await symlink(root, join(root, 'loop'));
+    await symlink(join(root, 'a.txt'), join(root, 'b.txt'));
+    await symlink(join(root, 'gone'), join(root, 'c.txt'));
+    const names = (await expandPath(new LocalFileSystem(), root))?.map((file) => file.name);
+    assert.deepEqual(names, ['a.txt', 'b.txt']);
+    assert.deepEqual(
+      (await expandPath(new LocalFileSystem(), `${root}/**`))?.map((file) => file.name),
+      ['a.txt', 'b.txt'],
+    );
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+});
