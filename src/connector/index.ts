@@ -1,3 +1,12 @@
+export {
+  ChunkDecoder,
+  type ChunkDecoderOptions,
+  type DecodePosition,
+  type MalformedPolicy,
+  malformedRecordError,
+  START_POSITION,
+} from './chunk-decoder.ts';
+export { type ContractCase, expect, expectSame } from './contract-case.ts';
 export type {
   ByteSink,
   DecoderContext,
@@ -7,6 +16,8 @@ export type {
   MalformedRecord,
   StreamDecoder,
 } from './format.ts';
+export { GrowingByteSink } from './growing-byte-sink.ts';
+export type { CoordinatorEvent, ReaderEvent } from './operator-events.ts';
 export { OutputTag } from './output-tag.ts';
 export type {
   Committer,
@@ -17,6 +28,8 @@ export type {
   SinkWriter,
   SinkWriterContext,
 } from './sink.ts';
+export { type SinkContractOptions, type SinkUnderTest, sinkContract } from './sink-contract.ts';
+export { SinkDriver, type SinkDriverOptions } from './sink-driver.ts';
 export {
   type Boundedness,
   type InputStatus,
@@ -30,3 +43,6 @@ export {
   type SplitEnumerator,
   type SplitEnumeratorContext,
 } from './source.ts';
+export { type SourceContractOptions, sourceContract } from './source-contract.ts';
+export { type PolledBatch, SourceDriver, type SourceDriverOptions, type SourceSnapshot } from './source-driver.ts';
+export { StaticSplitEnumerator } from './static-split-enumerator.ts';

@@ -6,7 +6,7 @@
  * committer is two-phase: `prepareCommit` hands over what was written since the last call as committables, and the
  * `Committer` makes it visible. Without checkpoints the one call is at the end of input.
  */
-import type { Clock, Logger } from '../common/index.ts';
+import type { Clock, Logger, Random } from '../common/index.ts';
 
 export interface SinkWriterContext {
   /** Of the record being written; `NO_TIMESTAMP` if it has none. */
@@ -45,7 +45,10 @@ export interface SinkInitContext {
   readonly parallelism: number;
   readonly attemptNumber: number;
   readonly jobName: string;
+  /** Stable across runs of the same program. */
+  readonly operatorId: string;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   /** Registers a counter under the sink operator's scope. */
   counter(name: string): { inc(n?: number): void };

@@ -165,10 +165,7 @@ export interface Source<T, SplitT extends SourceSplit = SourceSplit, CheckpointT
   /** How it is called in plans and metrics when the program gives no name. */
   readonly name: string;
   createEnumerator(context: SplitEnumeratorContext<SplitT>): SplitEnumerator<SplitT, CheckpointT>;
-  restoreEnumerator(
-    context: SplitEnumeratorContext<SplitT>,
-    checkpoint: CheckpointT,
-  ): SplitEnumerator<SplitT, CheckpointT>;
+  restoreEnumerator(context: SplitEnumeratorContext<SplitT>, checkpoint: CheckpointT): SplitEnumerator<SplitT, CheckpointT>;
   createReader(context: SourceReaderContext): SourceReader<T, SplitT>;
   /** For progress display: how much there is and how much was read, in any unit; `undefined` while unknown. */
   progress?(): { readonly done: number; readonly total: number } | undefined;
