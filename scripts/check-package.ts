@@ -117,7 +117,7 @@ async function main(): Promise<void> {
     writeFileSync(join(project, 'typed.ts'), TYPED_PROGRAM);
     const options = ['--strict', '--noEmit', '--target', 'es2022', '--module', 'nodenext', '--lib', 'es2022', '--types', 'node'];
     const typeRoots = ['--typeRoots', join(root, 'node_modules/@types')];
-    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...options, ...typeRoots, 'typed.ts']);
+    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...options, ...typeRoots, 'typed.ts', 'job.ts']);
   });
 
   await step('the core bundles for the browser', async () => {
