@@ -23,3 +23,6 @@ export {
 export { type JobId, type OperatorId, parseJobId, randomJobId, type VertexId } from './ids.ts';
 export { invariant, unreachable } from './invariant.ts';
 export { type LogFields, type Logger, type LogLevel, silentLogger, textLogger } from './logging.ts';
+export { type FormatOptions, formatValue } from './format-value.ts';
+export { userFrameOf } from './user-frame.ts';
+export { type ConfigOption, ConfigOptions, Configuration, nearest } from './configuration.ts';

@@ -1,0 +1,280 @@
+/**
+ * DataStream: a stream of records in a program, and what can be done with it.
+ *
+ * A DataStream stands for the output of one operator, or of several (union); it holds no data. Each method adds an
+ * operator to the environment's graph and returns the stream of its output.
+ */
+import type { OutputTag, Sink } from '../connector/index.ts';
+import { CollectSink, DiscardingSink, PrintSink } from '../connectors/basic/index.ts';
+import type { ChainingStrategy, Partitioner, StreamNode } from '../graph/index.ts';
+import {
+  FilterOperator,
+  type FilterFunction,
+  type FlatMapFunction,
+  FlatMapOperator,
+  ForEachOperator,
+  type KeySelector,
+  type MapFunction,
+  MapOperator,
+  type OperatorDefinition,
+  type ProcessFunction,
+  ProcessOperator,
+  type RichFlatMapFunction,
+  type RichSinkFunction,
+  SinkOperator,
+  TimestampsAndWatermarksOperator,
+  type WatermarkStrategy,
+  type Collector,
+} from '../operators/index.ts';
+import { checkParallelism } from './check-parallelism.ts';
+import { KeyedStream } from './keyed-stream.ts';
+import { installedHost } from './program-host.ts';
+import type { StreamExecutionEnvironment } from './stream-execution-environment.ts';
+import type { OperatorSpec, StreamRef } from './stream-graph-builder.ts';
+
+export class DataStream<T> {
+  /** @internal */
+  readonly env: StreamExecutionEnvironment;
+  /** @internal */
+  readonly refs: readonly StreamRef[];
+  declare readonly __type?: () => T;
+
+  constructor(env: StreamExecutionEnvironment, refs: readonly StreamRef[]) {
+    this.env = env;
+    this.refs = refs;
+  }
+
+  getExecutionEnvironment(): StreamExecutionEnvironment {
+    return this.env;
+  }
+
+  map<R>(fn: MapFunction<T, R>): SingleOutputStreamOperator<R> {
+    return this.transform('Map', { create: () => new MapOperator(fn) });
+  }
+
+  filter<S extends T>(fn: (value: T) => value is S): SingleOutputStreamOperator<S>;
+  filter(fn: FilterFunction<T>): SingleOutputStreamOperator<T>;
+  filter(fn: FilterFunction<T>): SingleOutputStreamOperator<T> {
+    return this.transform('Filter', { create: () => new FilterOperator(fn) });
+  }
+
+  /** `fn` returns what to emit, or emits through `out`. */
+  flatMap<R>(fn: (value: T) => Iterable<R>): SingleOutputStreamOperator<R>;
+  flatMap<R>(fn: ((value: T, out: Collector<R>) => void) | RichFlatMapFunction<T, R>): SingleOutputStreamOperator<R>;
+  flatMap<R>(fn: FlatMapFunction<T, R>): SingleOutputStreamOperator<R> {
+    return this.transform('Flat Map', { create: () => new FlatMapOperator(fn) });
+  }
+
+  process<R>(fn: ProcessFunction<T, R>): SingleOutputStreamOperator<R> {
+    return this.transform('Process', { create: () => new ProcessOperator(fn) });
+  }
+
+  /** All records with equal keys go to the same subtask, and share state. */
+  keyBy<K>(keySelector: KeySelector<T, K>): KeyedStream<T, K> {
+    return new KeyedStream<T, K>(this.env, this.withPartitioner('HASH'), keySelector);
+  }
+
+  /** Records of all the streams, in no particular order between them. */
+  union(...others: readonly DataStream<T>[]): DataStream<T> {
+    return new DataStream(this.env, [...this.refs, ...others.flatMap((o) => o.refs)]);
+  }
+
+  assignTimestampsAndWatermarks(strategy: WatermarkStrategy<T>): SingleOutputStreamOperator<T> {
+    return this.transform('Timestamps/Watermarks', { create: () => new TimestampsAndWatermarksOperator(strategy) });
+  }
+
+  rebalance(): DataStream<T> {
+    return new DataStream(this.env, this.withPartitioner('REBALANCE'));
+  }
+
+  rescale(): DataStream<T> {
+    return new DataStream(this.env, this.withPartitioner('RESCALE'));
+  }
+
+  shuffle(): DataStream<T> {
+    return new DataStream(this.env, this.withPartitioner('SHUFFLE'));
+  }
+
+  forward(): DataStream<T> {
+    return new DataStream(this.env, this.withPartitioner('FORWARD'));
+  }
+
+  /** Every record to the first subtask. */
+  global(): DataStream<T> {
+    return new DataStream(this.env, this.withPartitioner('GLOBAL'));
+  }
+
+  sinkTo(sink: Sink<T, any>): DataStreamSink<T> {
+    return this.addSinkOperator(sink.name, { create: () => new SinkOperator(sink) });
+  }
+
+  /** Calls `fn` with every record. */
+  addSink(fn: ((value: T) => void) | RichSinkFunction<T>): DataStreamSink<T> {
+    return this.addSinkOperator('Sink', { create: () => new ForEachOperator(fn as (value: T) => void) });
+  }
+
+  /** Writes every record as a line to the standard output, behind `prefix> ` if one is given. */
+  print(prefix?: string): DataStreamSink<T> {
+    return this.sinkTo(new PrintSink<T>({ output: installedHost().stdout, prefix, name: 'Print to Std. Out' }));
+  }
+
+  printToErr(prefix?: string): DataStreamSink<T> {
+    return this.sinkTo(new PrintSink<T>({ output: installedHost().stderr, prefix, name: 'Print to Std. Err' }));
+  }
+
+  discard(): DataStreamSink<T> {
+    return this.sinkTo(new DiscardingSink<T>());
+  }
+
+  /**
+   * Runs the job and returns the records of this stream.
+   * @param options.limit stops the job after this many records: for unbounded streams
+   */
+  async executeAndCollect(options: { readonly limit?: number; readonly jobName?: string } = {}): Promise<T[]> {
+    const { limit = Number.POSITIVE_INFINITY } = options;
+    const results: T[] = [];
+    const full = Promise.withResolvers<void>();
+    this.sinkTo(
+      new CollectSink<T>((value) => {
+        if (results.length < limit) results.push(value);
+        if (results.length >= limit) full.resolve();
+      }),
+    );
+    const client = await this.env.executeAsync(options.jobName ?? 'Collect');
+    const result = client.getJobExecutionResult();
+    if (await Promise.race([result.then(() => false), full.promise.then(() => true)])) {
+      result.catch(() => {});
+      await client.cancel();
+    }
+    return results;
+  }
+
+  /** @internal Adds an operator with this stream as its one input. */
+  transform<R>(
+    name: string,
+    definition: OperatorDefinition,
+    options: { readonly operatorType?: string; readonly keyed?: boolean; readonly chainingStrategy?: ChainingStrategy } = {},
+  ): SingleOutputStreamOperator<R> {
+    const { operatorType = name, ...rest } = options;
+    return this.addTransformation({ operatorType, name, definition, inputs: [this.refs], ...rest });
+  }
+
+  /** @internal */
+  addTransformation<R>(spec: Omit<OperatorSpec, 'kind' | 'parallelism'>): SingleOutputStreamOperator<R> {
+    const node = this.env.addOperator({ ...spec, kind: 'OPERATOR', parallelism: this.env.getParallelism() });
+    return new SingleOutputStreamOperator<R>(this.env, node);
+  }
+
+  protected withPartitioner(partitioner: Partitioner): StreamRef[] {
+    return this.refs.map((ref) => ({ ...ref, partitioner }));
+  }
+
+  private addSinkOperator(name: string, definition: OperatorDefinition): DataStreamSink<T> {
+    const node = this.env.addOperator({
+      kind: 'SINK',
+      operatorType: `Sink(${name})`,
+      name,
+      definition,
+      inputs: [this.refs],
+      parallelism: this.env.getParallelism(),
+    });
+    return new DataStreamSink<T>(node);
+  }
+}
+
+/** The stream that one operator puts out; the operator can be named and tuned through it. */
+export class SingleOutputStreamOperator<T> extends DataStream<T> {
+  private readonly node: StreamNode;
+
+  constructor(env: StreamExecutionEnvironment, node: StreamNode) {
+    super(env, [{ node: node.id }]);
+    this.node = node;
+  }
+
+  name(name: string): this {
+    this.node.name = name;
+    return this;
+  }
+
+  setDescription(description: string): this {
+    this.node.description = description;
+    return this;
+  }
+
+  /** Names the operator's state: with it, state survives changes of the program around the operator. */
+  uid(uid: string): this {
+    this.node.uid = uid;
+    return this;
+  }
+
+  setParallelism(parallelism: number): this {
+    this.node.parallelism = checkParallelism(parallelism);
+    return this;
+  }
+
+  setMaxParallelism(maxParallelism: number): this {
+    this.node.maxParallelism = checkParallelism(maxParallelism);
+    return this;
+  }
+
+  slotSharingGroup(group: string): this {
+    this.node.slotSharingGroup = group;
+    return this;
+  }
+
+  startNewChain(): this {
+    this.node.chainingStrategy = 'HEAD';
+    return this;
+  }
+
+  disableChaining(): this {
+    this.node.chainingStrategy = 'NEVER';
+    return this;
+  }
+
+  getSideOutput<S>(tag: OutputTag<S>): DataStream<S> {
+    return new DataStream<S>(this.env, [{ node: this.node.id, sideOutput: tag.id }]);
+  }
+}
+
+export class DataStreamSource<T> extends SingleOutputStreamOperator<T> {}
+
+/** The end of a stream: what it ends in can be named and tuned. */
+export class DataStreamSink<T> {
+  private readonly node: StreamNode;
+  declare readonly __type?: () => T;
+
+  constructor(node: StreamNode) {
+    this.node = node;
+  }
+
+  name(name: string): this {
+    this.node.name = name;
+    return this;
+  }
+
+  setDescription(description: string): this {
+    this.node.description = description;
+    return this;
+  }
+
+  uid(uid: string): this {
+    this.node.uid = uid;
+    return this;
+  }
+
+  setParallelism(parallelism: number): this {
+    this.node.parallelism = checkParallelism(parallelism);
+    return this;
+  }
+
+  slotSharingGroup(group: string): this {
+    this.node.slotSharingGroup = group;
+    return this;
+  }
+
+  disableChaining(): this {
+    this.node.chainingStrategy = 'NEVER';
+    return this;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * KeyedStream: a stream whose records are grouped by key. Functions on it have state and timers per key.
+ */
+import type { ChainingStrategy } from '../graph/index.ts';
+import {
+  type KeyedProcessFunction,
+  KeyedProcessOperator,
+  KeyedReduceOperator,
+  type KeySelector,
+  type OperatorDefinition,
+} from '../operators/index.ts';
+import type { ReduceFunction } from '../state/index.ts';
+import { type AggregatedField, maxBy, maxOf, minBy, minOf, sumOf } from './aggregations.ts';
+import { DataStream, type SingleOutputStreamOperator } from './data-stream.ts';
+import type { StreamExecutionEnvironment } from './stream-execution-environment.ts';
+import type { StreamRef } from './stream-graph-builder.ts';
+
+export class KeyedStream<T, K> extends DataStream<T> {
+  readonly keySelector: KeySelector<T, K>;
+
+  constructor(env: StreamExecutionEnvironment, refs: readonly StreamRef[], keySelector: KeySelector<T, K>) {
+    super(env, refs);
+    this.keySelector = keySelector;
+  }
+
+  /** Emits, for every record, the result of its key so far. */
+  reduce(fn: ReduceFunction<T>): SingleOutputStreamOperator<T> {
+    return this.transformKeyed('Keyed Reduce', { create: () => new KeyedReduceOperator(fn) });
+  }
+
+  /** The first record of the key, with the running sum in `field`. Without a field, the stream must be of numbers. */
+  sum(field?: AggregatedField<T>): SingleOutputStreamOperator<T> {
+    return this.aggregateField('Keyed Sum', sumOf(field));
+  }
+
+  /** The first record of the key, with the smallest value so far in `field`. */
+  min(field?: AggregatedField<T>): SingleOutputStreamOperator<T> {
+    return this.aggregateField('Keyed Min', minOf(field));
+  }
+
+  max(field?: AggregatedField<T>): SingleOutputStreamOperator<T> {
+    return this.aggregateField('Keyed Max', maxOf(field));
+  }
+
+  /** The record of the key with the smallest value in `field`; of equals the first, or the last if `first` is false. */
+  minBy(field: AggregatedField<T>, first = true): SingleOutputStreamOperator<T> {
+    return this.aggregateField('Keyed MinBy', minBy(field, first));
+  }
+
+  maxBy(field: AggregatedField<T>, first = true): SingleOutputStreamOperator<T> {
+    return this.aggregateField('Keyed MaxBy', maxBy(field, first));
+  }
+
+  override process<R>(fn: KeyedProcessFunction<K, T, R>): SingleOutputStreamOperator<R> {
+    return this.transformKeyed('KeyedProcess', { create: () => new KeyedProcessOperator(fn) });
+  }
+
+  /** @internal Adds an operator that has this stream's key. */
+  transformKeyed<R>(
+    name: string,
+    definition: OperatorDefinition,
+    options: { readonly operatorType?: string; readonly chainingStrategy?: ChainingStrategy } = {},
+  ): SingleOutputStreamOperator<R> {
+    return this.transform(name, { ...definition, keySelectors: [this.keySelector] }, { ...options, keyed: true });
+  }
+
+  private aggregateField(name: string, reduce: (a: T, b: T) => T): SingleOutputStreamOperator<T> {
+    return this.transformKeyed(name, { create: () => new KeyedReduceOperator(reduce) });
+  }
+}

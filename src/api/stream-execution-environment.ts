@@ -1,0 +1,149 @@
+/**
+ * The place where a program begins: sources, settings, and execute().
+ *
+ * Building is lazy: nothing runs before `execute()`. Executing takes what was built and leaves the environment empty, so
+ * that one program can run several jobs one after the other.
+ */
+import type { JobClient } from '../client/index.ts';
+import { Configuration, MillraceError, randomJobId } from '../common/index.ts';
+import type { Source } from '../connector/index.ts';
+import { CollectionSource, SequenceSource } from '../connectors/basic/index.ts';
+import { executionPlan, type StreamGraph, type StreamNode } from '../graph/index.ts';
+import { SourceOperator, WatermarkStrategy } from '../operators/index.ts';
+import type { JobExecutionResult, JobSubmission } from '../protocol/index.ts';
+import { checkParallelism } from './check-parallelism.ts';
+import { DataStreamSource } from './data-stream.ts';
+import { ALL_EXECUTION_OPTIONS, ExecutionOptions } from './execution-options.ts';
+import { installedHost, type SocketTextOptions } from './program-host.ts';
+import { type OperatorSpec, StreamGraphBuilder } from './stream-graph-builder.ts';
+
+export class StreamExecutionEnvironment {
+  private readonly configuration: Configuration;
+  private parallelism: number;
+  private maxParallelism: number;
+  private autoWatermarkIntervalMs: number;
+  private chainingEnabled: boolean;
+  private builder: StreamGraphBuilder;
+
+  private constructor(configuration: Configuration) {
+    this.configuration = configuration;
+    this.parallelism = configuration.get(ExecutionOptions.PARALLELISM);
+    this.maxParallelism = configuration.get(ExecutionOptions.MAX_PARALLELISM);
+    this.autoWatermarkIntervalMs = configuration.get(ExecutionOptions.AUTO_WATERMARK_INTERVAL);
+    this.chainingEnabled = configuration.get(ExecutionOptions.OPERATOR_CHAINING);
+    this.builder = new StreamGraphBuilder();
+  }
+
+  /**
+   * @param configuration values by Flink's keys, as in `{ 'parallelism.default': 2 }`
+   * @throws MillraceError `INVALID_OPTION` for a key that is unknown or a value that does not fit
+   */
+  static getExecutionEnvironment(configuration: Readonly<Record<string, unknown>> = {}): StreamExecutionEnvironment {
+    const merged = { ...installedHost().configuration, ...configuration };
+    return new StreamExecutionEnvironment(Configuration.from(merged, ALL_EXECUTION_OPTIONS));
+  }
+
+  /** For operators that set none of their own. */
+  setParallelism(parallelism: number): this {
+    this.parallelism = checkParallelism(parallelism);
+    return this;
+  }
+
+  getParallelism(): number {
+    return this.parallelism;
+  }
+
+  /** The number of key groups of operators that set none of their own. */
+  setMaxParallelism(maxParallelism: number): this {
+    this.maxParallelism = checkParallelism(maxParallelism, 'max parallelism');
+    return this;
+  }
+
+  /** How often watermark generators are asked for a watermark; 0 means never. */
+  setAutoWatermarkInterval(intervalMs: number): this {
+    if (!(Number.isFinite(intervalMs) && intervalMs >= 0)) {
+      throw new MillraceError('INVALID_OPTION', `The auto-watermark interval must be 0 or more milliseconds; got ${intervalMs}.`);
+    }
+    this.autoWatermarkIntervalMs = intervalMs;
+    return this;
+  }
+
+  disableOperatorChaining(): this {
+    this.chainingEnabled = false;
+    return this;
+  }
+
+  /** A bounded stream of the values of an array or another iterable. */
+  fromCollection<T>(values: Iterable<T>): DataStreamSource<T> {
+    return this.fromSource(new CollectionSource(values), WatermarkStrategy.noWatermarks<T>(), 'Collection Source');
+  }
+
+  fromElements<T>(...values: T[]): DataStreamSource<T> {
+    return this.fromCollection(values);
+  }
+
+  /** The whole numbers from `from` to `to`, both included. */
+  fromSequence(from: number, to: number): DataStreamSource<number> {
+    return this.fromSource(new SequenceSource(from, to), WatermarkStrategy.noWatermarks<number>(), 'Sequence Source');
+  }
+
+  fromSource<T>(source: Source<T, any, any>, watermarkStrategy: WatermarkStrategy<T>, name?: string): DataStreamSource<T> {
+    const node = this.addOperator({
+      kind: 'SOURCE',
+      operatorType: `Source(${source.name})`,
+      name: name ?? source.name,
+      definition: { create: () => new SourceOperator(source, watermarkStrategy), source },
+      inputs: [],
+      parallelism: this.parallelism,
+      boundedness: source.boundedness,
+    });
+    return new DataStreamSource<T>(this, node);
+  }
+
+  /** Lines of text from a TCP server; unbounded, ends when the server closes the connection. */
+  socketTextStream(host: string, port: number, options: SocketTextOptions = {}): DataStreamSource<string> {
+    const { socketTextSource } = installedHost();
+    if (socketTextSource === undefined) throw new MillraceError('ILLEGAL_STATE', 'There are no sockets where this program runs.');
+    return this.fromSource(socketTextSource(host, port, options), WatermarkStrategy.noWatermarks<string>(), 'Socket Stream');
+  }
+
+  /** Runs the job to its end. @throws MillraceError what made it fail, or `JOB_CANCELED` */
+  async execute(jobName?: string): Promise<JobExecutionResult> {
+    const client = await this.executeAsync(jobName);
+    return client.getJobExecutionResult();
+  }
+
+  /** Starts the job; the handle tells how it goes on. */
+  async executeAsync(jobName?: string): Promise<JobClient> {
+    const host = installedHost();
+    const { submission, program } = this.prepareJob(jobName);
+    this.builder = new StreamGraphBuilder();
+    return host.execute(submission, program);
+  }
+
+  /** Flink's execution plan of what was built so far, as JSON. */
+  getExecutionPlan(): string {
+    return JSON.stringify(executionPlan(this.getStreamGraph()), undefined, 2);
+  }
+
+  getStreamGraph(jobName?: string): StreamGraph {
+    return this.builder.build(jobName ?? (this.configuration.get(ExecutionOptions.NAME) || 'Millrace Streaming Job'), this.chainingEnabled);
+  }
+
+  /** @internal for the streams of this environment */
+  addOperator(spec: Omit<OperatorSpec, 'maxParallelism'>): StreamNode {
+    return this.builder.add({ ...spec, ...(this.maxParallelism > 0 ? { maxParallelism: this.maxParallelism } : {}) });
+  }
+
+  /** @internal */
+  nodeOf(id: number): StreamNode {
+    return this.builder.node(id);
+  }
+
+  private prepareJob(jobName: string | undefined): { submission: JobSubmission; program: ReturnType<StreamGraphBuilder['generate']>['program'] } {
+    const graph = this.getStreamGraph(jobName);
+    const { jobGraph, program } = this.builder.generate(graph, randomJobId(installedHost().random));
+    const settings = { autoWatermarkIntervalMs: this.autoWatermarkIntervalMs };
+    return { submission: { jobGraph, plan: executionPlan(graph), settings }, program };
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Collects the operators of a program: the graph as data, and beside it the functions by node.
+ */
+import { type JobId, MillraceError, userFrameOf } from '../common/index.ts';
+import { generateJobGraph, type JobGraph, type NodeKind, type Partitioner, type StreamGraph, type StreamNode } from '../graph/index.ts';
+import type { OperatorDefinition, Program } from '../operators/index.ts';
+
+/** What a stream stands for: the output of a node, and how its records are to be distributed. */
+export interface StreamRef {
+  readonly node: number;
+  readonly partitioner?: Partitioner;
+  readonly sideOutput?: string;
+}
+
+export interface OperatorSpec {
+  readonly kind: NodeKind;
+  /** What it does, for plans and structural ids: 'Map', 'TumblingEventTimeWindows(10000)'. */
+  readonly operatorType: string;
+  /** Unless the program names it. */
+  readonly name: string;
+  readonly definition: OperatorDefinition;
+  /** By input, the streams united on it. */
+  readonly inputs: readonly (readonly StreamRef[])[];
+  readonly keyed?: boolean;
+  readonly parallelism: number;
+  readonly maxParallelism?: number;
+  readonly boundedness?: 'BOUNDED' | 'CONTINUOUS_UNBOUNDED';
+  readonly chainingStrategy?: StreamNode['chainingStrategy'];
+}
+
+export class StreamGraphBuilder {
+  private readonly graph: StreamGraph;
+  private readonly definitions = new Map<number, OperatorDefinition>();
+
+  constructor() {
+    this.graph = { jobName: '', nodes: [], edges: [], chainingEnabled: true };
+  }
+
+  add(spec: OperatorSpec): StreamNode {
+    const id = this.graph.nodes.length + 1;
+    const first = spec.inputs[0]?.[0];
+    const node: StreamNode = {
+      id,
+      kind: spec.kind,
+      operatorType: spec.operatorType,
+      name: spec.name,
+      parallelism: spec.parallelism,
+      ...(spec.maxParallelism === undefined ? {} : { maxParallelism: spec.maxParallelism }),
+      slotSharingGroup: first ? this.node(first.node).slotSharingGroup : 'default',
+      chainingStrategy: spec.chainingStrategy ?? 'ALWAYS',
+      inputCount: Math.max(1, spec.inputs.length),
+      keyed: spec.keyed ?? false,
+      ...(spec.boundedness ? { boundedness: spec.boundedness } : {}),
+      ...definedAt(),
+    };
+    this.graph.nodes.push(node);
+    this.definitions.set(id, spec.definition);
+    spec.inputs.forEach((refs, input) => {
+      for (const ref of refs) {
+        if (!this.graph.nodes.some((n) => n.id === ref.node)) throw foreignStream();
+        this.graph.edges.push({
+          source: ref.node,
+          target: id,
+          input,
+          partitioner: ref.partitioner ?? 'AUTO',
+          ...(ref.sideOutput === undefined ? {} : { sideOutput: ref.sideOutput }),
+        });
+      }
+    });
+    return node;
+  }
+
+  node(id: number): StreamNode {
+    const node = this.graph.nodes.find((n) => n.id === id);
+    if (node) return node;
+    throw foreignStream();
+  }
+
+  get isEmpty(): boolean {
+    return this.graph.nodes.length === 0;
+  }
+
+  /** The graph as it is now; later changes to the program do not reach it. */
+  build(jobName: string, chainingEnabled: boolean): StreamGraph {
+    return structuredClone({ ...this.graph, jobName, chainingEnabled });
+  }
+
+  /** The functions of `graph` by operator id, and the job graph. */
+  generate(graph: StreamGraph, jobId: JobId): { jobGraph: JobGraph; program: Program } {
+    const jobGraph = generateJobGraph(graph, jobId);
+    const program = new Map<string, OperatorDefinition>();
+    for (const vertex of jobGraph.vertices) {
+      for (const operator of vertex.operators) program.set(operator.operatorId, this.definitions.get(operator.node) as OperatorDefinition);
+    }
+    return { jobGraph, program };
+  }
+}
+
+function foreignStream(): MillraceError {
+  return new MillraceError(
+    'INVALID_PROGRAM',
+    'A stream of another environment, or of a job that was executed already, was used. Build each job from the sources of one environment.',
+  );
+}
+
+function definedAt(): { definedAt?: string } {
+  const at = userFrameOf(new Error());
+  return at === undefined ? {} : { definedAt: at };
+}

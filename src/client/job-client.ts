@@ -1,0 +1,43 @@
+/** A handle on a submitted job (Flink's JobClient). */
+import type { JobId } from '../common/index.ts';
+import type { DispatcherGateway, JobExecutionResult, JobProgress, JobStatus } from '../protocol/index.ts';
+
+export class JobClient {
+  readonly jobId: JobId;
+  private readonly dispatcher: DispatcherGateway;
+
+  constructor(jobId: JobId, dispatcher: DispatcherGateway) {
+    this.jobId = jobId;
+    this.dispatcher = dispatcher;
+  }
+
+  getJobStatus(): Promise<JobStatus> {
+    return this.dispatcher.requestJobStatus(this.jobId);
+  }
+
+  /** Asks the job to stop; resolves when it has stopped. What was not finished is lost. */
+  cancel(): Promise<void> {
+    return this.dispatcher.cancelJob(this.jobId);
+  }
+
+  /**
+   * Resolves when the job has finished.
+   * @throws MillraceError what made the job fail, or `JOB_CANCELED`
+   */
+  getJobExecutionResult(): Promise<JobExecutionResult> {
+    return this.dispatcher.requestJobResult(this.jobId);
+  }
+
+  /** The present value of every metric, by full name: `<job>.<task>.<subtask>.<operator>.<metric>`. */
+  getMetrics(): Promise<Readonly<Record<string, unknown>>> {
+    return this.dispatcher.requestJobMetrics(this.jobId);
+  }
+
+  getAccumulators(): Promise<Readonly<Record<string, unknown>>> {
+    return this.dispatcher.requestAccumulators(this.jobId);
+  }
+
+  getProgress(): Promise<JobProgress> {
+    return this.dispatcher.requestJobProgress(this.jobId);
+  }
+}

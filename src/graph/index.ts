@@ -1,0 +1,13 @@
+export { hash128 } from './hash.ts';
+export type { ChainEdge, ChainedOperator, JobEdge, JobGraph, JobVertex } from './job-graph.ts';
+export { computeMaxParallelism, generateJobGraph } from './job-graph-generator.ts';
+export { type ExecutionPlan, executionPlan, type JobPlan, jobPlan, planTree } from './plan.ts';
+export {
+  type ChainingStrategy,
+  type NodeKind,
+  type Partitioner,
+  resolvePartitioners,
+  type StreamEdge,
+  type StreamGraph,
+  type StreamNode,
+} from './stream-graph.ts';

@@ -1,0 +1,1 @@
+export { Dispatcher, type DispatcherDependencies } from './dispatcher/dispatcher.ts';

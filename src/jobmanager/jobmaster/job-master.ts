@@ -1,0 +1,185 @@
+/**
+ * Leads one job: deploys its tasks, follows their states, runs the coordinators of its sources, and knows how it ended.
+ *
+ * Invariants: a task starts to take input only when every task is open, so nothing is lost at the start; the first failure
+ * is the job's, later ones are consequences; the job is over when every task is.
+ */
+import { type Clock, type JobId, type Logger, MillraceError, toError } from '../../common/index.ts';
+import type { ReaderEvent, Source } from '../../connector/index.ts';
+import type { JobGraph } from '../../graph/index.ts';
+import {
+  type ExecutionAttemptId,
+  type ExecutionSettings,
+  isTerminalStatus,
+  type JobExecutionResult,
+  type JobMasterGateway,
+  type JobStatus,
+  type TaskExecutorGateway,
+  type TaskStateReport,
+  transitionJob,
+} from '../../protocol/index.ts';
+import { attemptOf, type ExecutionGraph, type ExecutionVertex, expandJobGraph, findExecution } from './execution-graph.ts';
+import { SourceCoordinator } from './source-coordinator.ts';
+import { WatermarkAligner } from './watermark-aligner.ts';
+
+export interface JobMasterDependencies {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly taskExecutor: TaskExecutorGateway;
+  /** The source of a program by operator id: coordinators run the program's code. */
+  sourceOf(operatorId: string): Source<unknown> | undefined;
+}
+
+export class JobMaster implements JobMasterGateway {
+  readonly jobId: JobId;
+  private readonly graph: ExecutionGraph;
+  private readonly settings: ExecutionSettings;
+  private readonly dependencies: JobMasterDependencies;
+  private readonly coordinators = new Map<string, SourceCoordinator>();
+  private readonly aligner = new WatermarkAligner();
+  private readonly ended = Promise.withResolvers<JobExecutionResult>();
+  private status: JobStatus = 'CREATED';
+  private failure: Error | undefined;
+  private startMs = 0;
+  private endMs: number | undefined;
+
+  constructor(jobGraph: JobGraph, settings: ExecutionSettings, dependencies: JobMasterDependencies) {
+    this.jobId = jobGraph.jobId;
+    this.settings = settings;
+    this.dependencies = dependencies;
+    this.graph = expandJobGraph(jobGraph, () => 1);
+    this.ended.promise.catch(() => {});
+    for (const execution of this.graph.vertices) this.createCoordinator(execution);
+  }
+
+  get jobStatus(): JobStatus {
+    return this.status;
+  }
+
+  get result(): Promise<JobExecutionResult> {
+    return this.ended.promise;
+  }
+
+  get runtimeMs(): number {
+    return (this.endMs ?? this.dependencies.clock.monotonicMs()) - this.startMs;
+  }
+
+  get executionGraph(): ExecutionGraph {
+    return this.graph;
+  }
+
+  /** Deploys from the sinks to the sources, then lets all run. Failures end the job; this never rejects. */
+  async start(): Promise<void> {
+    this.startMs = this.dependencies.clock.monotonicMs();
+    const { taskExecutor } = this.dependencies;
+    try {
+      for (const execution of [...this.graph.vertices].reverse()) {
+        if (this.status !== 'CREATED') return;
+        await taskExecutor.submitTask({
+          attempt: attemptOf(this.graph, execution),
+          jobName: this.graph.jobName,
+          vertex: execution.vertex,
+          parallelism: execution.parallelism,
+          consumes: execution.consumes,
+          produces: execution.produces,
+          settings: this.settings,
+        });
+      }
+      if (this.status !== 'CREATED') return;
+      this.changeStatus('RUNNING');
+      await Promise.all(this.graph.vertices.map((e) => taskExecutor.startTask(attemptOf(this.graph, e))));
+      await Promise.all([...this.coordinators.values()].map((c) => c.start()));
+    } catch (error) {
+      this.fail(toError(error));
+    }
+  }
+
+  async cancel(): Promise<void> {
+    if (!isTerminalStatus(this.status) && this.status !== 'CANCELLING') {
+      this.changeStatus('CANCELLING');
+      await this.cancelTasks();
+    }
+    await this.ended.promise.catch(() => {});
+  }
+
+  updateTaskState(report: TaskStateReport): void {
+    const execution = findExecution(this.graph, report.attempt);
+    if (report.attempt.attemptNumber !== execution.attemptNumber) return;
+    execution.state = report.state;
+    if (report.state === 'FAILED') {
+      this.fail(report.error ? MillraceError.fromJSON(report.error) : new MillraceError('JOB_FAILED', 'A task failed.'));
+    }
+    void this.endIfAllEnded();
+  }
+
+  operatorEventFromTask(attempt: ExecutionAttemptId, operatorId: string, event: unknown): void {
+    const execution = findExecution(this.graph, attempt);
+    if (attempt.attemptNumber !== execution.attemptNumber) return;
+    this.coordinators.get(operatorId)?.handleEvent(event as ReaderEvent);
+  }
+
+  private createCoordinator(head: ExecutionVertex): void {
+    const operator = head.vertex.operators[0];
+    if (operator?.kind !== 'SOURCE' || head.subtaskIndex !== 0) return;
+    const source = this.dependencies.sourceOf(operator.operatorId);
+    if (source === undefined) return;
+    const { clock, logger, taskExecutor } = this.dependencies;
+    const coordinator = new SourceCoordinator(source, {
+      clock,
+      logger,
+      parallelism: head.parallelism,
+      sendEvent: (subtaskIndex, event) => {
+        const execution = this.graph.vertices.find((v) => v.vertex.id === head.vertex.id && v.subtaskIndex === subtaskIndex);
+        if (execution) void taskExecutor.sendOperatorEvent(attemptOf(this.graph, execution), event);
+      },
+      alignWatermark: (group, subtaskIndex, watermark) =>
+        this.aligner.report(group, `${operator.operatorId}/${subtaskIndex}`, watermark),
+      fail: (error) => this.fail(error),
+    });
+    this.coordinators.set(operator.operatorId, coordinator);
+  }
+
+  private fail(error: Error): void {
+    if (isTerminalStatus(this.status) || this.status === 'FAILING' || this.status === 'CANCELLING') return;
+    this.failure = error;
+    this.changeStatus('FAILING');
+    void this.cancelTasks();
+  }
+
+  private async cancelTasks(): Promise<void> {
+    const { taskExecutor } = this.dependencies;
+    await Promise.all(this.graph.vertices.map((e) => taskExecutor.cancelTask(attemptOf(this.graph, e))));
+    for (const execution of this.graph.vertices) if (execution.state === 'CREATED') execution.state = 'CANCELED';
+    await this.endIfAllEnded();
+  }
+
+  private async endIfAllEnded(): Promise<void> {
+    const ended = this.graph.vertices.every((v) => v.state === 'FINISHED' || v.state === 'CANCELED' || v.state === 'FAILED');
+    if (!ended || this.endMs !== undefined) return;
+    this.endMs = this.dependencies.clock.monotonicMs();
+    for (const coordinator of this.coordinators.values()) {
+      await coordinator.close().catch((error: unknown) => this.dependencies.logger.log('warn', `Closing a source coordinator failed: ${error}`));
+    }
+    const accumulators = await this.dependencies.taskExecutor.requestAccumulators(this.jobId);
+    if (this.status === 'FAILING') {
+      this.changeStatus('FAILED');
+      this.ended.reject(this.failure);
+    } else if (this.status === 'CANCELLING') {
+      this.changeStatus('CANCELED');
+      this.ended.reject(new MillraceError('JOB_CANCELED', `Job '${this.graph.jobName}' was canceled.`, { context: { jobId: this.jobId } }));
+    } else {
+      this.changeStatus('FINISHED');
+      this.ended.resolve({
+        jobId: this.jobId,
+        jobName: this.graph.jobName,
+        netRuntimeMs: this.runtimeMs,
+        accumulators,
+      });
+    }
+  }
+
+  private changeStatus(to: JobStatus): void {
+    this.dependencies.logger.log('debug', `Job '${this.graph.jobName}' goes from ${this.status} to ${to}`, { jobId: this.jobId });
+    this.status = transitionJob(this.status, to);
+  }
+}

@@ -1,0 +1,1 @@
+export { MiniCluster, type MiniClusterOptions } from './mini-cluster.ts';

@@ -1,0 +1,47 @@
+export {
+  type Accumulator,
+  AverageAccumulator,
+  DoubleMaximum,
+  DoubleMinimum,
+  Histogram,
+  IntCounter,
+  ListAccumulator,
+} from './accumulators.ts';
+export type * from './functions.ts';
+export { methodOf, richOf } from './functions.ts';
+export { InternalTimerService, type InternalTimerSnapshot, type ProcessingTimeService, type Triggerable } from './internal-timer-service.ts';
+export { KeyedReduceOperator } from './keyed-reduce-operator.ts';
+export { FilterOperator, FlatMapOperator, ForEachOperator, MapOperator } from './map-operators.ts';
+export {
+  type ChainCode,
+  type EmitCode,
+  type KeySelector,
+  type MailboxExecutor,
+  MAX_WATERMARK,
+  MIN_WATERMARK,
+  type OperatorContext,
+  type OperatorDefinition,
+  type Output,
+  type Program,
+  type StreamOperator,
+} from './operator.ts';
+export {
+  type CollectFunction,
+  type EventTarget,
+  OperatorHost,
+  type OperatorHostDependencies,
+  type OperatorHostOptions,
+  type OperatorSnapshot,
+} from './operator-host.ts';
+export { KeyedProcessOperator, ProcessOperator } from './process-operators.ts';
+export { SinkOperator } from './sink-operator.ts';
+export { SourceOperator } from './source-operator.ts';
+export { TimestampsAndWatermarksOperator } from './timestamps-and-watermarks-operator.ts';
+export {
+  BoundedOutOfOrdernessWatermarks,
+  type TimestampAssigner,
+  type WatermarkAlignment,
+  type WatermarkGenerator,
+  type WatermarkOutput,
+  WatermarkStrategy,
+} from './watermark-strategy.ts';

@@ -1,0 +1,128 @@
+/**
+ * Timers of keyed operators, as Flink's InternalTimerService: registered once per key, namespace and time, fired in order
+ * of time, deletable, part of snapshots.
+ *
+ * Event-time timers fire when the watermark passes them; processing-time timers by the clock, through the task's mailbox,
+ * so that a timer never interrupts a record. While a timer fires, its key is the current key.
+ */
+import type { TimerHandle } from '../common/index.ts';
+import { decodeKey, type KeyedStateBackend, TimerQueue, type TimerQueueSnapshot } from '../state/index.ts';
+import { MIN_WATERMARK } from './operator.ts';
+
+export interface ProcessingTimeService {
+  currentTimeMs(): number;
+  /** Calls back in the mailbox after `delayMs`. Cancelled when the operator closes. */
+  schedule(delayMs: number, callback: () => void): TimerHandle;
+}
+
+export interface Triggerable {
+  onEventTime(timestamp: number, namespace: string): void;
+  onProcessingTime(timestamp: number, namespace: string): void;
+}
+
+export interface InternalTimerSnapshot {
+  readonly event: TimerQueueSnapshot;
+  readonly processing: TimerQueueSnapshot;
+}
+
+export interface InternalTimerServiceDependencies {
+  readonly backend: KeyedStateBackend;
+  readonly processingTime: ProcessingTimeService;
+}
+
+export class InternalTimerService {
+  private readonly eventTimers = new TimerQueue();
+  private readonly processingTimers = new TimerQueue();
+  private readonly triggerable: Triggerable;
+  private readonly backend: KeyedStateBackend;
+  private readonly processingTime: ProcessingTimeService;
+  private watermark = MIN_WATERMARK;
+  private wakeUp: { readonly timeMs: number; readonly handle: TimerHandle } | undefined;
+
+  constructor(triggerable: Triggerable, dependencies: InternalTimerServiceDependencies) {
+    this.triggerable = triggerable;
+    this.backend = dependencies.backend;
+    this.processingTime = dependencies.processingTime;
+  }
+
+  currentWatermark(): number {
+    return this.watermark;
+  }
+
+  currentProcessingTime(): number {
+    return this.processingTime.currentTimeMs();
+  }
+
+  /** For the current key. A time that the watermark has passed already fires at the next watermark. */
+  registerEventTimeTimer(namespace: string, timeMs: number): void {
+    this.eventTimers.add(this.backend.currentCanonicalKey, namespace, timeMs);
+  }
+
+  deleteEventTimeTimer(namespace: string, timeMs: number): void {
+    this.eventTimers.delete(this.backend.currentCanonicalKey, namespace, timeMs);
+  }
+
+  registerProcessingTimeTimer(namespace: string, timeMs: number): void {
+    this.processingTimers.add(this.backend.currentCanonicalKey, namespace, timeMs);
+    this.scheduleWakeUp();
+  }
+
+  deleteProcessingTimeTimer(namespace: string, timeMs: number): void {
+    this.processingTimers.delete(this.backend.currentCanonicalKey, namespace, timeMs);
+  }
+
+  get eventTimerCount(): number {
+    return this.eventTimers.size;
+  }
+
+  get processingTimerCount(): number {
+    return this.processingTimers.size;
+  }
+
+  advanceWatermark(timestamp: number): void {
+    this.watermark = timestamp;
+    const { eventTimers, backend, triggerable } = this;
+    for (let next = eventTimers.popUntil(timestamp); next !== undefined; next = eventTimers.popUntil(timestamp)) {
+      backend.setCurrentKey(decodeKey(next.key));
+      triggerable.onEventTime(next.timestamp, next.namespace);
+    }
+  }
+
+  snapshot(maxParallelism: number): InternalTimerSnapshot {
+    return { event: this.eventTimers.snapshot(maxParallelism), processing: this.processingTimers.snapshot(maxParallelism) };
+  }
+
+  restore(snapshot: InternalTimerSnapshot): void {
+    this.eventTimers.restore(snapshot.event);
+    this.processingTimers.restore(snapshot.processing);
+    this.scheduleWakeUp();
+  }
+
+  close(): void {
+    this.wakeUp?.handle.cancel();
+    this.wakeUp = undefined;
+  }
+
+  private scheduleWakeUp(): void {
+    const timeMs = this.processingTimers.peekTimestamp();
+    if (timeMs === undefined || timeMs === Number.POSITIVE_INFINITY) return;
+    if (this.wakeUp !== undefined) {
+      if (this.wakeUp.timeMs <= timeMs) return;
+      this.wakeUp.handle.cancel();
+    }
+    const delayMs = Math.max(0, timeMs - this.processingTime.currentTimeMs());
+    this.wakeUp = { timeMs, handle: this.processingTime.schedule(delayMs, () => this.fireProcessingTimers()) };
+  }
+
+  private fireProcessingTimers(): void {
+    this.wakeUp = undefined;
+    const nowMs = this.processingTime.currentTimeMs();
+    const { processingTimers, backend, triggerable } = this;
+    for (let next = processingTimers.popUntil(nowMs); next !== undefined; next = processingTimers.popUntil(nowMs)) {
+      backend.setCurrentKey(decodeKey(next.key));
+      triggerable.onProcessingTime(next.timestamp, next.namespace);
+    }
+    this.scheduleWakeUp();
+  }
+}
+

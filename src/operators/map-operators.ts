@@ -1,0 +1,81 @@
+/**
+ * map, filter, flatMap: written into the chain's generated function, so that a record passes them without a call of ours.
+ */
+import type { FilterFunction, FlatMapFunction, MapFunction, RichFunction } from './functions.ts';
+import { methodOf, richOf } from './functions.ts';
+import type { ChainCode, EmitCode, OperatorContext, StreamOperator } from './operator.ts';
+
+/** An operator around one user function: opens and closes it. */
+abstract class FunctionOperator implements StreamOperator {
+  protected readonly fn: unknown;
+  private readonly rich: RichFunction | undefined;
+
+  constructor(fn: unknown) {
+    this.fn = fn;
+    this.rich = richOf(fn);
+  }
+
+  open(context: OperatorContext): void | Promise<void> {
+    return this.rich?.open?.(context.runtimeContext);
+  }
+
+  close(): void | Promise<void> {
+    return this.rich?.close?.();
+  }
+}
+
+export class MapOperator<T, R> extends FunctionOperator {
+  readonly oneToOne = true;
+
+  constructor(fn: MapFunction<T, R>) {
+    super(fn);
+  }
+
+  inline(code: ChainCode, value: string, timestamp: string, emit: EmitCode): string {
+    const f = code.bind(methodOf(this.fn, 'map'), 'map');
+    const result = code.local('mapped');
+    return `const ${result} = ${f}(${value});\n${emit(result, timestamp)}`;
+  }
+}
+
+export class FilterOperator<T> extends FunctionOperator {
+  constructor(fn: FilterFunction<T>) {
+    super(fn);
+  }
+
+  inline(code: ChainCode, value: string, timestamp: string, emit: EmitCode): string {
+    const f = code.bind(methodOf(this.fn, 'filter'), 'filter');
+    return `if (${f}(${value})) {\n${emit(value, timestamp)}\n}`;
+  }
+}
+
+export class FlatMapOperator<T, R> extends FunctionOperator {
+  constructor(fn: FlatMapFunction<T, R>) {
+    super(fn);
+  }
+
+  inline(code: ChainCode, value: string, timestamp: string, _emit: EmitCode): string {
+    const f = code.bind(methodOf(this.fn, 'flatMap'), 'flatMap');
+    const collect = code.collect();
+    const time = code.local('time');
+    const out = code.local('out');
+    const result = code.local('results');
+    const item = code.local('item');
+    code.declare(`let ${time} = 0;`);
+    code.declare(`const ${out} = { collect(value) { ${collect}(value, ${time}); } };`);
+    return `${time} = ${timestamp};
+const ${result} = ${f}(${value}, ${out});
+if (${result} !== undefined) for (const ${item} of ${result}) ${collect}(${item}, ${timestamp});`;
+  }
+}
+
+/** The end of a stream in a plain function. */
+export class ForEachOperator<T> extends FunctionOperator {
+  constructor(fn: (value: T) => void) {
+    super(fn);
+  }
+
+  inline(code: ChainCode, value: string): string {
+    return `${code.bind(methodOf(this.fn, 'invoke'), 'sink')}(${value});`;
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Turns what an operator threw into an error that names the operator, the record, and the user's own line of code.
+ */
+import { type ErrorContext, formatValue, MillraceError, toError, userFrameOf } from '../common/index.ts';
+
+const RECORD_PREVIEW_CHARS = 200;
+
+export interface FailurePlace {
+  readonly operatorName: string;
+  readonly operatorId: string;
+  /** What was being done, as in 'open' or 'a timer'; absent while processing a record. */
+  readonly during?: string;
+  /** The record that was being processed, in an object because it can be anything. */
+  readonly record?: { readonly value: unknown };
+}
+
+/** An error that names its operator already stays as it is: the innermost place is the right one. */
+export function attributeFailure(thrown: unknown, place: FailurePlace): MillraceError {
+  if (thrown instanceof MillraceError && thrown.context.operator !== undefined) return thrown;
+  const error = toError(thrown);
+  const own = error instanceof MillraceError;
+  const frame = userFrameOf(error);
+  const record = place.record && formatValue(place.record.value, { maxChars: RECORD_PREVIEW_CHARS });
+  const context: ErrorContext = {
+    ...(own ? error.context : {}),
+    operator: place.operatorName,
+    operatorId: place.operatorId,
+    record,
+    at: frame,
+  };
+  const name = own || error.name === 'Error' ? '' : `${error.name}: `;
+  const lines = [`Operator '${place.operatorName}' failed${place.during ? ` in ${place.during}` : ''}: ${name}${error.message}`];
+  if (record !== undefined) lines.push(`  record: ${record}`);
+  if (frame !== undefined && !own) lines.push(`  at ${frame}`);
+  return new MillraceError(own ? error.code : 'USER_FUNCTION_FAILED', lines.join('\n'), {
+    cause: error,
+    context,
+    recoverable: own ? error.recoverable : true,
+  });
+}

@@ -1,0 +1,294 @@
+/**
+ * Hosts one operator: makes its context (state, timers, output, metrics), and leads it through its life.
+ *
+ * Every host of operators (the tasks of the engine, the harness for tests) uses this class, so an operator cannot tell
+ * them apart. Life: create → restore → open → (elements, watermarks, snapshots)* → finish → close; `close` may follow
+ * after any step, and comes once.
+ */
+import { type Clock, invariant, type Logger, MillraceError, type Random, type TimerHandle } from '../common/index.ts';
+import type { OutputTag } from '../connector/index.ts';
+import type { MetricGroup } from '../metrics/index.ts';
+import type { KeyedStateBackend, KeyedStateSnapshot, OperatorStateBackend, OperatorStateSnapshot } from '../state/index.ts';
+import type { Accumulator } from './accumulators.ts';
+import type { RuntimeContext } from './functions.ts';
+import {
+  InternalTimerService,
+  type InternalTimerSnapshot,
+  type ProcessingTimeService,
+  type Triggerable,
+} from './internal-timer-service.ts';
+import { attributeFailure } from './operator-failure.ts';
+import {
+  type MailboxExecutor,
+  MIN_WATERMARK,
+  type OperatorContext,
+  type OperatorDefinition,
+  type Output,
+  type StreamOperator,
+} from './operator.ts';
+
+/** Where events go behind an output: the next operator of the chain, or a channel. */
+export interface EventTarget {
+  processWatermark(timestamp: number): void;
+  processIdle(idle: boolean): void;
+}
+
+export type CollectFunction = (value: any, timestamp: number) => void;
+
+/** An output whose ways on are filled in by whoever builds the chain. */
+export class HostOutput implements Output<any> {
+  collect: CollectFunction = () => invariant(false, 'an operator emitted before its chain was built');
+  readonly sideCollects = new Map<string, CollectFunction>();
+  targets: readonly EventTarget[] = [];
+  /** Records for side outputs that nobody reads. */
+  unreadSideRecords = 0;
+  lastWatermark = MIN_WATERMARK;
+
+  collectTo<S>(tag: OutputTag<S>, value: S, timestamp: number): void {
+    const collect = this.sideCollects.get(tag.id);
+    if (collect) collect(value, timestamp);
+    else this.unreadSideRecords++;
+  }
+
+  emitWatermark(timestamp: number): void {
+    this.lastWatermark = timestamp;
+    for (const target of this.targets) target.processWatermark(timestamp);
+  }
+
+  emitIdle(idle: boolean): void {
+    for (const target of this.targets) target.processIdle(idle);
+  }
+}
+
+export interface OperatorHostOptions {
+  readonly jobName: string;
+  readonly taskName: string;
+  readonly operatorName: string;
+  readonly operatorId: string;
+  readonly subtaskIndex: number;
+  readonly parallelism: number;
+  readonly maxParallelism: number;
+  readonly attemptNumber: number;
+  readonly autoWatermarkIntervalMs: number;
+  readonly restored?: OperatorSnapshot;
+}
+
+export interface OperatorHostDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: MetricGroup;
+  readonly mailbox: MailboxExecutor;
+  readonly accumulators: Map<string, Accumulator<any, any>>;
+  createKeyedStateBackend(): KeyedStateBackend;
+  createOperatorStateBackend(): OperatorStateBackend;
+  sendToCoordinator(event: unknown): void;
+}
+
+/** All state of one subtask of one operator. */
+export interface OperatorSnapshot {
+  readonly keyed?: KeyedStateSnapshot;
+  readonly operator: OperatorStateSnapshot;
+  readonly timers: Readonly<Record<string, InternalTimerSnapshot>>;
+}
+
+export class OperatorHost implements EventTarget {
+  readonly operator: StreamOperator;
+  readonly definition: OperatorDefinition;
+  readonly options: OperatorHostOptions;
+  readonly output = new HostOutput();
+  readonly keyedState: KeyedStateBackend | undefined;
+  readonly operatorState: OperatorStateBackend;
+  private readonly dependencies: OperatorHostDependencies;
+  private readonly timerServices = new Map<string, InternalTimerService>();
+  private readonly pendingCallbacks = new Set<TimerHandle>();
+  private watermark = MIN_WATERMARK;
+  private closed = false;
+
+  constructor(definition: OperatorDefinition, options: OperatorHostOptions, dependencies: OperatorHostDependencies) {
+    this.definition = definition;
+    this.options = options;
+    this.dependencies = dependencies;
+    this.operator = definition.create();
+    const keyed = definition.keySelectors?.some((s) => s !== undefined) ?? false;
+    this.keyedState = keyed ? dependencies.createKeyedStateBackend() : undefined;
+    this.operatorState = dependencies.createOperatorStateBackend();
+    const { restored } = options;
+    if (restored) {
+      if (restored.keyed) this.keyedState?.restore([restored.keyed]);
+      this.operatorState.restore([restored.operator]);
+    }
+  }
+
+  async open(): Promise<void> {
+    await this.operator.open?.(this.createContext());
+  }
+
+  processWatermark(timestamp: number): void {
+    this.watermark = timestamp;
+    try {
+      for (const service of this.timerServices.values()) service.advanceWatermark(timestamp);
+      if (this.operator.processWatermark) {
+        this.operator.processWatermark(timestamp);
+        return;
+      }
+    } catch (error) {
+      throw this.attribute(error, 'a timer or window');
+    }
+    this.output.emitWatermark(timestamp);
+  }
+
+  /** The error of this operator: with its name, the record, and the user's line. */
+  attribute(thrown: unknown, during?: string, record?: { readonly value: unknown }): MillraceError {
+    const { operatorName, operatorId } = this.options;
+    return attributeFailure(thrown, { operatorName, operatorId, during, record });
+  }
+
+  processIdle(idle: boolean): void {
+    if (this.operator.processIdle) this.operator.processIdle(idle);
+    else this.output.emitIdle(idle);
+  }
+
+  get metricGroup(): MetricGroup {
+    return this.dependencies.metrics;
+  }
+
+  get currentWatermark(): number {
+    return this.watermark;
+  }
+
+  /** Timers that have not fired, by domain; a test that leaves some has left state. */
+  get timerCounts(): { event: number; processing: number } {
+    let event = 0;
+    let processing = 0;
+    for (const service of this.timerServices.values()) {
+      event += service.eventTimerCount;
+      processing += service.processingTimerCount;
+    }
+    return { event, processing };
+  }
+
+  snapshot(checkpointId: number): OperatorSnapshot {
+    this.operator.prepareSnapshot?.(checkpointId);
+    const timers: Record<string, InternalTimerSnapshot> = {};
+    for (const [name, service] of this.timerServices) timers[name] = service.snapshot(this.options.maxParallelism);
+    return {
+      ...(this.keyedState ? { keyed: this.keyedState.snapshot() } : {}),
+      operator: this.operatorState.snapshot(),
+      timers,
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    for (const service of this.timerServices.values()) service.close();
+    for (const handle of this.pendingCallbacks) handle.cancel();
+    this.pendingCallbacks.clear();
+    await this.operator.close?.();
+    this.keyedState?.dispose();
+  }
+
+  private createContext(): OperatorContext {
+    const { dependencies, options } = this;
+    const host = this;
+    const processingTime = this.createProcessingTimeService();
+    return {
+      jobName: options.jobName,
+      operatorName: options.operatorName,
+      operatorId: options.operatorId,
+      subtaskIndex: options.subtaskIndex,
+      parallelism: options.parallelism,
+      maxParallelism: options.maxParallelism,
+      attemptNumber: options.attemptNumber,
+      output: this.output,
+      clock: dependencies.clock,
+      random: dependencies.random,
+      logger: dependencies.logger,
+      metrics: dependencies.metrics,
+      mailbox: dependencies.mailbox,
+      processingTime,
+      autoWatermarkIntervalMs: options.autoWatermarkIntervalMs,
+      runtimeContext: this.createRuntimeContext(),
+      isRestored: options.restored !== undefined,
+      get keyedState() {
+        return host.requireKeyedState();
+      },
+      operatorState: this.operatorState,
+      currentWatermark: () => this.watermark,
+      timerService: (name, triggerable) => this.timerService(name, triggerable, processingTime),
+      sendToCoordinator: (event) => dependencies.sendToCoordinator(event),
+    };
+  }
+
+  private timerService(name: string, triggerable: Triggerable, processingTime: ProcessingTimeService): InternalTimerService {
+    const known = this.timerServices.get(name);
+    if (known) return known;
+    const service = new InternalTimerService(triggerable, { backend: this.requireKeyedState(), processingTime });
+    const snapshot = this.options.restored?.timers[name];
+    if (snapshot) service.restore(snapshot);
+    this.timerServices.set(name, service);
+    return service;
+  }
+
+  private requireKeyedState(): KeyedStateBackend {
+    if (this.keyedState) return this.keyedState;
+    throw new MillraceError(
+      'ILLEGAL_STATE',
+      `Operator '${this.options.operatorName}' uses keyed state or timers, but its input is not keyed. Call keyBy(…) before it.`,
+      { context: { operator: this.options.operatorName }, recoverable: false },
+    );
+  }
+
+  private createProcessingTimeService(): ProcessingTimeService {
+    const { clock, mailbox } = this.dependencies;
+    return {
+      currentTimeMs: () => clock.currentTimeMs(),
+      schedule: (delayMs, callback) => {
+        const handle = clock.setTimer(delayMs, () => {
+          mailbox.execute(() => {
+            if (!this.pendingCallbacks.delete(handle)) return;
+            try {
+              callback();
+            } catch (error) {
+              throw this.attribute(error, 'a timer');
+            }
+          });
+        });
+        this.pendingCallbacks.add(handle);
+        return {
+          cancel: () => {
+            this.pendingCallbacks.delete(handle);
+            handle.cancel();
+          },
+        };
+      },
+    };
+  }
+
+  private createRuntimeContext(): RuntimeContext {
+    const { dependencies, options } = this;
+    const state = <S>(descriptor: unknown): S => this.requireKeyedState().getPartitionedState(descriptor as never) as S;
+    return {
+      jobName: options.jobName,
+      taskName: options.taskName,
+      indexOfThisSubtask: options.subtaskIndex,
+      numberOfParallelSubtasks: options.parallelism,
+      maxNumberOfParallelSubtasks: options.maxParallelism,
+      attemptNumber: options.attemptNumber,
+      metricGroup: dependencies.metrics,
+      getState: (descriptor) => state(descriptor),
+      getListState: (descriptor) => state(descriptor),
+      getMapState: (descriptor) => state(descriptor),
+      getReducingState: (descriptor) => state(descriptor),
+      getAggregatingState: (descriptor) => state(descriptor),
+      addAccumulator: (name, accumulator) => {
+        if (dependencies.accumulators.has(name)) {
+          throw new MillraceError('INVALID_PROGRAM', `An accumulator named '${name}' exists already. Choose another name.`);
+        }
+        dependencies.accumulators.set(name, accumulator);
+      },
+      getAccumulator: (name) => dependencies.accumulators.get(name),
+    };
+  }
+}

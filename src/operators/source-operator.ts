@@ -1,0 +1,159 @@
+/**
+ * The head of a source's chain: drives the reader, and makes watermarks per split.
+ *
+ * Events between a reader and its enumerator travel as operator events through the task's mailbox. Alignment: splits that
+ * are more than `maxDriftMs` ahead of the slowest split of the group are paused until it has caught up; the group's
+ * slowest time comes from the coordinator, which sees all sources of the group.
+ */
+import { MillraceError } from '../common/index.ts';
+import type { CoordinatorEvent, InputStatus, ReaderEvent, RecordBatch, Source, SourceReader, SourceSplit } from '../connector/index.ts';
+import { ListStateDescriptor } from '../state/index.ts';
+import { MAX_WATERMARK, type OperatorContext } from './operator.ts';
+import { TimestampsAndWatermarksOperator } from './timestamps-and-watermarks-operator.ts';
+import type { WatermarkStrategy } from './watermark-strategy.ts';
+
+export class SourceOperator<T> extends TimestampsAndWatermarksOperator<T> {
+  private readonly source: Source<T>;
+  private reader!: SourceReader<T, SourceSplit>;
+  private readonly pausedSplits = new Set<string>();
+  private maxAllowedWatermark = MAX_WATERMARK;
+
+  constructor(source: Source<T>, strategy: WatermarkStrategy<T>) {
+    super(strategy);
+    this.source = source;
+  }
+
+  override open(context: OperatorContext<T>): void {
+    this.start(context);
+    const { subtaskIndex } = context;
+    const errors = context.metrics.counter('numRecordsInErrors');
+    this.reader = this.source.createReader({
+      subtaskIndex,
+      parallelism: context.parallelism,
+      clock: context.clock,
+      logger: context.logger,
+      metrics: {
+        countError: (n) => errors.inc(n),
+        gauge: (name, read) => void context.metrics.gauge(name, read),
+        counter: (name) => context.metrics.counter(name),
+      },
+      sendSplitRequest: () => context.sendToCoordinator({ type: 'REQUEST_SPLIT', subtaskIndex } satisfies ReaderEvent),
+      sendSourceEventToCoordinator: (event) =>
+        context.sendToCoordinator({ type: 'SOURCE_EVENT', subtaskIndex, event } satisfies ReaderEvent),
+    });
+    const restored = [...this.splitState().get()];
+    if (restored.length > 0) this.addSplits(restored);
+    context.sendToCoordinator({ type: 'REGISTER_READER', subtaskIndex } satisfies ReaderEvent);
+    this.reader.start();
+    this.scheduleAlignment();
+  }
+
+  handleCoordinatorEvent(event: CoordinatorEvent): void {
+    switch (event.type) {
+      case 'ADD_SPLITS':
+        this.addSplits(event.splits);
+        break;
+      case 'NO_MORE_SPLITS':
+        this.reader.notifyNoMoreSplits();
+        break;
+      case 'SOURCE_EVENT':
+        this.reader.handleSourceEvent?.(event.event);
+        break;
+      case 'ALIGN_WATERMARK':
+        this.maxAllowedWatermark = event.slowest + (this.strategy.options.alignment?.maxDriftMs ?? MAX_WATERMARK);
+        this.alignSplits();
+        break;
+    }
+  }
+
+  /** Fills `batch`; what goes to side outputs is emitted here, the records are the caller's. */
+  poll(batch: RecordBatch<T>, maxRecords: number): InputStatus {
+    batch.reset();
+    const status = this.reader.pollBatch(batch, maxRecords);
+    if (batch.length > 0) this.useSplit(batch.splitId);
+    if (batch.sideOutputs) {
+      for (const { tag, value } of batch.sideOutputs) this.context.output.collectTo(tag, value, Number.NEGATIVE_INFINITY);
+    }
+    return status;
+  }
+
+  /** Called when the records of `batch` have been processed. */
+  batchDone(batch: RecordBatch<T>): void {
+    if (!batch.finishedSplits) return;
+    for (const splitId of batch.finishedSplits) {
+      const split = this.multiplexer.get(splitId);
+      split?.generator.onPeriodicEmit(split);
+      this.multiplexer.remove(splitId);
+    }
+  }
+
+  readerAvailable(): Promise<void> {
+    return this.reader.isAvailable();
+  }
+
+  prepareSnapshot(checkpointId: number): void {
+    this.splitState().update(this.reader.snapshotState(checkpointId));
+  }
+
+  override processWatermark(timestamp: number): void {
+    this.context.output.emitWatermark(timestamp);
+  }
+
+  override async close(): Promise<void> {
+    super.close();
+    await this.reader?.close();
+  }
+
+  private splitState() {
+    return this.context.operatorState.getListState(new ListStateDescriptor<SourceSplit>('SourceReaderState'));
+  }
+
+  private addSplits(splits: readonly SourceSplit[]): void {
+    for (const split of splits) this.addSplit(split.splitId);
+    this.reader.addSplits(splits);
+  }
+
+  private scheduleAlignment(): void {
+    const { alignment } = this.strategy.options;
+    if (!alignment) return;
+    this.context.processingTime.schedule(alignment.updateIntervalMs, () => {
+      this.reportWatermark();
+      this.alignSplits();
+      this.scheduleAlignment();
+    });
+  }
+
+  private reportWatermark(): void {
+    const { alignment } = this.strategy.options;
+    if (!alignment) return;
+    let watermark = MAX_WATERMARK;
+    for (const split of this.multiplexer.all()) if (!split.idle) watermark = Math.min(watermark, split.watermark);
+    this.context.sendToCoordinator({
+      type: 'REPORT_WATERMARK',
+      subtaskIndex: this.context.subtaskIndex,
+      group: alignment.group,
+      watermark,
+    } satisfies ReaderEvent);
+  }
+
+  private alignSplits(): void {
+    const toPause: string[] = [];
+    const toResume: string[] = [];
+    for (const split of this.multiplexer.all()) {
+      const ahead = split.watermark > this.maxAllowedWatermark;
+      if (ahead && !this.pausedSplits.has(split.splitId)) toPause.push(split.splitId);
+      else if (!ahead && this.pausedSplits.has(split.splitId)) toResume.push(split.splitId);
+    }
+    if (toPause.length === 0 && toResume.length === 0) return;
+    if (!this.reader.pauseOrResumeSplits) {
+      throw new MillraceError(
+        'INVALID_PROGRAM',
+        `Source '${this.context.operatorName}' cannot pause single splits, so withWatermarkAlignment does not work with it. Remove the alignment or use a source that supports it.`,
+        { recoverable: false },
+      );
+    }
+    for (const id of toPause) this.pausedSplits.add(id);
+    for (const id of toResume) this.pausedSplits.delete(id);
+    this.reader.pauseOrResumeSplits(toPause, toResume);
+  }
+}

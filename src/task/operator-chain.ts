@@ -1,0 +1,191 @@
+/**
+ * The operators of one subtask, wired: outputs to inputs, the last ones to record writers, and the whole compiled.
+ */
+import { MillraceError } from '../common/index.ts';
+import type { ChainedOperator, JobVertex } from '../graph/index.ts';
+import type { MetricGroup } from '../metrics/index.ts';
+import {
+  type EventTarget,
+  type OperatorDefinition,
+  OperatorHost,
+  type OperatorHostDependencies,
+  type OperatorHostOptions,
+} from '../operators/index.ts';
+import { type ChainNode, type ChainTarget, type CompiledChain, compileChain, type RecordWriter } from './chain-compiler.ts';
+
+/** A way out of the chain. */
+export interface ChainOutput {
+  /** The stream node whose records go out. */
+  readonly node: number;
+  readonly sideOutput?: string;
+  readonly writer: RecordWriter & EventTarget;
+}
+
+export type ChainHostOptions = Omit<OperatorHostOptions, 'operatorName' | 'operatorId' | 'restored'>;
+export type ChainHostDependencies = Omit<OperatorHostDependencies, 'metrics' | 'sendToCoordinator'> & {
+  readonly metrics: MetricGroup;
+  sendToCoordinator(operatorId: string, event: unknown): void;
+};
+
+export class OperatorChain {
+  /** In topological order; the first is the head. */
+  readonly hosts: readonly OperatorHost[];
+  private readonly vertex: JobVertex;
+  private readonly outputs: readonly ChainOutput[];
+  private compiledChain: CompiledChain | undefined;
+
+  constructor(
+    vertex: JobVertex,
+    definitions: (operatorId: string) => OperatorDefinition,
+    outputs: readonly ChainOutput[],
+    options: ChainHostOptions,
+    dependencies: ChainHostDependencies,
+  ) {
+    this.vertex = vertex;
+    this.outputs = outputs;
+    this.hosts = vertex.operators.map(
+      (o) =>
+        new OperatorHost(
+          definitions(o.operatorId),
+          { ...options, operatorName: o.name, operatorId: o.operatorId },
+          {
+            ...dependencies,
+            metrics: dependencies.metrics.addGroup(metricScope(vertex, o)),
+            sendToCoordinator: (event) => dependencies.sendToCoordinator(o.operatorId, event),
+          },
+        ),
+    );
+    this.wireEvents();
+  }
+
+  get head(): OperatorHost {
+    return this.hosts[0] as OperatorHost;
+  }
+
+  get compiled(): CompiledChain {
+    if (this.compiledChain === undefined) throw new MillraceError('INTERNAL', 'The chain was used before it was opened.');
+    return this.compiledChain;
+  }
+
+  /** Opens the operators from the end to the head, so that each finds the next one ready; then compiles. */
+  async open(): Promise<void> {
+    for (const host of [...this.hosts].reverse()) {
+      try {
+        await host.open();
+      } catch (error) {
+        throw host.attribute(error, 'open');
+      }
+    }
+    this.compiledChain = compileChain(this.chainNodes(), (thrown, node, record) => this.fail(thrown, node, record));
+    this.hosts.forEach((host, i) => {
+      const collect = this.compiled.collects[i];
+      if (collect) host.output.collect = collect;
+      for (const [tag, side] of this.compiled.sideCollects[i] ?? []) host.output.sideCollects.set(tag, side);
+      this.registerMetrics(i);
+    });
+  }
+
+  processWatermark(timestamp: number): void {
+    this.head.processWatermark(timestamp);
+  }
+
+  processIdle(idle: boolean): void {
+    this.head.processIdle(idle);
+  }
+
+  /** `undefined` while every operator takes records. */
+  isAvailable(): Promise<void> | undefined {
+    for (const host of this.hosts) {
+      const blocked = host.operator.isAvailable?.();
+      if (blocked) return blocked;
+    }
+    return undefined;
+  }
+
+  async finish(): Promise<void> {
+    for (const host of this.hosts) {
+      try {
+        await host.operator.finish?.();
+      } catch (error) {
+        throw host.attribute(error, 'finish');
+      }
+    }
+  }
+
+  /** Closes every operator, whatever happens; rejects with the first error. */
+  async close(): Promise<void> {
+    let failure: Error | undefined;
+    for (const host of this.hosts) {
+      try {
+        await host.close();
+      } catch (error) {
+        failure ??= host.attribute(error, 'close');
+      }
+    }
+    if (failure) throw failure;
+  }
+
+  private fail(thrown: unknown, node: number, record: unknown): never {
+    throw (this.hosts[node] ?? this.head).attribute(thrown, undefined, { value: record });
+  }
+
+  private wireEvents(): void {
+    const byNode = new Map(this.vertex.operators.map((o, i) => [o.node, this.hosts[i] as OperatorHost]));
+    for (const [i, operator] of this.vertex.operators.entries()) {
+      const targets = new Set<EventTarget>();
+      for (const edge of this.vertex.chainEdges) {
+        if (edge.source === operator.node) targets.add(byNode.get(edge.target) as OperatorHost);
+      }
+      for (const output of this.outputs) if (output.node === operator.node) targets.add(output.writer);
+      (this.hosts[i] as OperatorHost).output.targets = [...targets];
+    }
+  }
+
+  private chainNodes(): ChainNode[] {
+    const indexOf = new Map(this.vertex.operators.map((o, i) => [o.node, i]));
+    return this.vertex.operators.map((operator, i) => {
+      const host = this.hosts[i] as OperatorHost;
+      const mainTargets: ChainTarget[] = [];
+      const sideTargets = new Map<string, ChainTarget[]>();
+      const add = (tag: string | undefined, target: ChainTarget): void => {
+        if (tag === undefined) mainTargets.push(target);
+        else sideTargets.set(tag, [...(sideTargets.get(tag) ?? []), target]);
+      };
+      for (const edge of this.vertex.chainEdges) {
+        if (edge.source === operator.node) add(edge.sideOutput, { node: indexOf.get(edge.target) as number });
+      }
+      for (const output of this.outputs) if (output.node === operator.node) add(output.sideOutput, { writer: output.writer });
+      const backend = host.keyedState;
+      return {
+        operator: host.operator,
+        keySelectors: host.definition.keySelectors ?? [],
+        ...(backend ? { setCurrentKey: (key: unknown) => backend.setCurrentKey(key) } : {}),
+        inputCount: operator.inputCount,
+        mainTargets,
+        sideTargets,
+      };
+    });
+  }
+
+  private registerMetrics(index: number): void {
+    const host = this.hosts[index] as OperatorHost;
+    const group = host.metricGroup;
+    const { counters, inSlots, outSlots } = this.compiled;
+    const isSink = this.vertex.operators[index]?.kind === 'SINK';
+    const recordsIn = (): number => counters[inSlots[index] as number] as number;
+    const recordsOut = (): number => (isSink ? 0 : (counters[outSlots[index] as number] as number));
+    group.counterOf('numRecordsIn', recordsIn);
+    group.counterOf('numRecordsOut', recordsOut);
+    group.meter('numRecordsInPerSecond', recordsIn);
+    group.meter('numRecordsOutPerSecond', recordsOut);
+    group.gauge('currentInputWatermark', () => host.currentWatermark);
+    group.gauge('currentOutputWatermark', () => host.output.lastWatermark);
+    group.gauge('numSideOutputRecordsUnread', () => host.output.unreadSideRecords);
+  }
+}
+
+/** Two operators of one vertex may have the same name; their metrics must not. */
+function metricScope(vertex: JobVertex, operator: ChainedOperator): string {
+  const same = vertex.operators.filter((o) => o.name === operator.name);
+  return same.length === 1 ? operator.name : `${operator.name}#${operator.node}`;
+}

@@ -1,0 +1,51 @@
+/**
+ * The input of a source's task: polls the reader and runs the chain over what it returns.
+ *
+ * Batches grow while they take well under the yield budget and shrink when a record is slow, so that one step stays
+ * bounded in time whatever the program does with a record.
+ */
+import { RecordBatch } from '../connector/index.ts';
+import { MAX_WATERMARK, type SourceOperator } from '../operators/index.ts';
+import type { OperatorChain } from './operator-chain.ts';
+import type { InputStep, TaskInput } from './task-input.ts';
+
+export class SourceInput implements TaskInput {
+  private readonly chain: OperatorChain;
+  private readonly operator: SourceOperator<unknown>;
+  private readonly batch = new RecordBatch<unknown>();
+  private ended = false;
+  private bytesIn = 0;
+
+  constructor(chain: OperatorChain) {
+    this.chain = chain;
+    this.operator = chain.head.operator as SourceOperator<unknown>;
+    chain.head.metricGroup.counterOf('numBytesIn', () => this.bytesIn);
+  }
+
+  step(maxRecords: number): InputStep {
+    if (this.ended) return 'END';
+    const { batch } = this;
+    const status = this.operator.poll(batch, maxRecords);
+    if (batch.length > 0) {
+      (this.chain.compiled.inputs[0] as (typeof this.chain.compiled.inputs)[0])(
+        batch.values,
+        batch.hasTimestamps ? batch.timestamps : undefined,
+        0,
+        batch.length,
+      );
+    }
+    this.bytesIn += batch.bytes;
+    this.operator.batchDone(batch);
+    if (status === 'END_OF_INPUT') {
+      this.ended = true;
+      this.operator.emitPeriodic();
+      this.chain.processWatermark(MAX_WATERMARK);
+      return 'END';
+    }
+    return status === 'MORE_AVAILABLE' ? 'MORE' : 'EMPTY';
+  }
+
+  awaitData(wake: () => void, fail: (error: unknown) => void): void {
+    this.operator.readerAvailable().then(wake, fail);
+  }
+}

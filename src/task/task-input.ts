@@ -1,0 +1,12 @@
+/**
+ * Where a task gets its elements from: a source reader, or channels from other tasks.
+ * `step` takes one bounded portion and never waits; `available` says when to come again.
+ */
+export type InputStep = 'MORE' | 'EMPTY' | 'END';
+
+export interface TaskInput {
+  /** Processes at most `maxRecords` records, or one event. */
+  step(maxRecords: number): InputStep;
+  /** Asks to be woken once there is something; called after `EMPTY`. */
+  awaitData(wake: () => void, fail: (error: unknown) => void): void;
+}

@@ -1,0 +1,1 @@
+export { TaskExecutor, type TaskExecutorDependencies } from './task-executor.ts';
