@@ -1,7 +1,8 @@
 /**
  * Reads the folder table of ARCHITECTURE.md, the single source of truth for what each folder may import.
  *
- * Columns: folder, what it is for, imports, Node. A folder `a/<name>` stands for each folder inside `a`. "anything" in the
+ * Columns: folder, what it is for, imports, Node. A folder `a/<name>` stands for each folder inside `a` that
+ * has no row of its own. "anything" in the
  * imports lifts the limit; every folder may import `common`. "no" in the last column forbids `node:` modules and npm packages.
  * A row that is not built yet says so with "(later)", and must lose the word when the folder appears.
  */
@@ -48,9 +49,10 @@ export function folderOf(path: string, rows: readonly FolderRow[]): { folder: st
   const parts = path.split('/').slice(1, -1);
   if (parts.length === 0) return undefined;
   const [first = '', second] = parts;
-  const nested = second === undefined ? undefined : rows.find((row) => row.folder === `${first}/<name>`);
+  const ofName = (name: string): FolderRow | undefined => rows.find((row) => row.folder === name);
+  const nested = second === undefined ? undefined : (ofName(`${first}/${second}`) ?? ofName(`${first}/<name>`));
   if (nested) return { folder: `${first}/${second}`, row: nested };
-  return { folder: first, row: rows.find((row) => row.folder === first) };
+  return { folder: first, row: ofName(first) };
 }
 
 /** Whether `row` lets its folder import `folder` (that has the row `target`). */

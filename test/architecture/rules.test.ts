@@ -233,6 +233,9 @@ describe('folder table', () => {
     assert.equal(folderOf('src/connectors/kafka/deep/a.ts', project.rows)?.folder, 'connectors/kafka');
     assert.equal(folderOf('src/task/deep/a.ts', project.rows)?.folder, 'task');
     assert.equal(folderOf('src/index.ts', project.rows), undefined);
+    const rows = parseFolderTable(TABLE.replace('| `rest` |', '| `connectors/print` | prints | – | no |\n| `rest` |'));
+    assert.equal(folderOf('src/connectors/print/a.ts', rows)?.row?.needsNode, false);
+    assert.equal(folderOf('src/connectors/kafka/a.ts', rows)?.row?.needsNode, true);
   });
 
   test('a row that cannot be read is refused', () => {
