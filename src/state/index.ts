@@ -1,0 +1,53 @@
+export { type CanonicalKey, decodeKey, encodeKey } from './key-encoding.ts';
+export {
+  defaultMaxParallelism,
+  type KeyGroupRange,
+  keyGroupOf,
+  keyGroupRange,
+  MAX_KEY_GROUPS,
+  operatorIndexForKeyGroup,
+} from './key-groups.ts';
+export type {
+  KeyedStateBackend,
+  KeyedStateSnapshot,
+  KeyGroupBytes,
+  MergingState,
+  NamespacedState,
+  StateMeta,
+} from './keyed-state-backend.ts';
+export type {
+  OperatorStateBackend,
+  OperatorStateEntry,
+  OperatorStateMode,
+  OperatorStateSnapshot,
+} from './operator-state-backend.ts';
+export {
+  AggregatingStateDescriptor,
+  type KeyedStateDescriptor,
+  ListStateDescriptor,
+  MapStateDescriptor,
+  ReducingStateDescriptor,
+  StateDescriptor,
+  type StateKind,
+  ValueStateDescriptor,
+} from './state-descriptors.ts';
+export { type AggregateFunction, type ReduceFunction, reducerOf } from './state-functions.ts';
+export {
+  StateTtlConfig,
+  StateTtlConfigBuilder,
+  type StateTtlOptions,
+  type TtlStateVisibility,
+  type TtlUpdateType,
+} from './state-ttl-config.ts';
+export type { StateType } from './state-type.ts';
+export type {
+  AggregatingState,
+  AppendingState,
+  BroadcastState,
+  ListState,
+  MapState,
+  ReadOnlyBroadcastState,
+  ReducingState,
+  State,
+  ValueState,
+} from './states.ts';

@@ -1,0 +1,127 @@
+/**
+ * Keyed state of one operator on one subtask: the interface that operators are written against and that every backend
+ * implements (`keyed-state-contract.ts` is the suite that they all pass).
+ *
+ * State is read and written for the current key. Two families of state share a backend: partitioned state, one per key
+ * (a function's own state); and namespaced state, one per key and namespace (a window), kept namespace by namespace, so
+ * that firing a window is one iteration and one delete. Snapshots are cut by key group, so that a rescale moves whole
+ * pieces.
+ */
+import type { CanonicalKey } from './key-encoding.ts';
+import type { KeyGroupRange } from './key-groups.ts';
+import type {
+  AggregatingStateDescriptor,
+  KeyedStateDescriptor,
+  ListStateDescriptor,
+  MapStateDescriptor,
+  ReducingStateDescriptor,
+  StateKind,
+  ValueStateDescriptor,
+} from './state-descriptors.ts';
+import type { StateType } from './state-type.ts';
+import type { AggregatingState, ListState, MapState, ReducingState, State, ValueState } from './states.ts';
+
+/** What state with namespaces can do besides. */
+export interface NamespacedState extends State {
+  /** All reads and writes of this state object go to `namespace` from now on; other state objects are not affected. */
+  setCurrentNamespace(namespace: string): void;
+  /**
+   * Calls `visit` for every key that has a value in `namespace`, with the current key and namespace of this state set to
+   * it. The state of the visited key may be changed or cleared. Afterwards, the key and namespace are what they were.
+   * In no particular order.
+   */
+  forEachKeyInNamespace(namespace: string, visit: (key: any) => void): void;
+  /** Removes the values of all keys in `namespace`. */
+  clearNamespace(namespace: string): void;
+  /** The namespaces in which some key has a value. */
+  namespaces(): readonly string[];
+}
+
+/** State that session windows can merge. */
+export interface MergingState extends NamespacedState {
+  /** For the current key: combines the values of `sources` into that of `target`, and removes those of `sources`. */
+  mergeNamespaces(target: string, sources: Iterable<string>): void;
+}
+
+/** What a snapshot says about a state besides its content. */
+export interface StateMeta {
+  readonly name: string;
+  readonly kind: StateKind;
+  readonly namespaced: boolean;
+  /** Whether values carry the time of their last access. */
+  readonly ttl: boolean;
+  readonly type: StateType;
+}
+
+/** The state of one key group: for each state that has any, its index in `states`, its length and its entries. */
+export interface KeyGroupBytes {
+  readonly keyGroup: number;
+  readonly bytes: Uint8Array;
+}
+
+/** All keyed state of one operator on one subtask at one moment. Pure data. */
+export interface KeyedStateSnapshot {
+  readonly maxParallelism: number;
+  readonly states: readonly StateMeta[];
+  /** Ascending; only those that hold state. */
+  readonly keyGroups: readonly KeyGroupBytes[];
+}
+
+export interface KeyedStateBackend {
+  /** The key that state is read and written for. @throws MillraceError `ILLEGAL_STATE` before the first key is set */
+  readonly currentKey: any;
+  /** Its canonical form: what timers keep. @throws MillraceError `ILLEGAL_STATE` before the first key is set */
+  readonly currentCanonicalKey: CanonicalKey;
+
+  /** Called once per record. @throws MillraceError `INVALID_KEY` */
+  setCurrentKey(key: unknown): void;
+  /** For keys that were encoded before (timers): skips decoding and encoding. */
+  setCurrentCanonicalKey(key: CanonicalKey): void;
+
+  /**
+   * The state of a descriptor; asking again for the same name returns the same object.
+   * @throws MillraceError `INVALID_STATE_DESCRIPTOR` if the name is taken by a state of another kind or type
+   * @throws MillraceError `STATE_FAILED` if restored state does not fit
+   */
+  getPartitionedState<T>(descriptor: ValueStateDescriptor<T>): ValueState<T>;
+  getPartitionedState<T>(descriptor: ListStateDescriptor<T>): ListState<T>;
+  getPartitionedState<K, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V>;
+  getPartitionedState<T>(descriptor: ReducingStateDescriptor<T>): ReducingState<T>;
+  getPartitionedState<IN, ACC, OUT>(descriptor: AggregatingStateDescriptor<IN, ACC, OUT>): AggregatingState<IN, OUT>;
+
+  /**
+   * The same with namespaces. Time to live is refused here: the state of a window ends with its window.
+   * @throws MillraceError as `getPartitionedState`
+   */
+  getNamespacedState<T>(descriptor: ValueStateDescriptor<T>): ValueState<T> & NamespacedState;
+  getNamespacedState<T>(descriptor: ListStateDescriptor<T>): ListState<T> & MergingState;
+  getNamespacedState<K, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V> & NamespacedState;
+  getNamespacedState<T>(descriptor: ReducingStateDescriptor<T>): ReducingState<T> & MergingState;
+  getNamespacedState<IN, ACC, OUT>(
+    descriptor: AggregatingStateDescriptor<IN, ACC, OUT>,
+  ): AggregatingState<IN, OUT> & MergingState;
+
+  /**
+   * Calls `visit` for every key that has this partitioned state, with the current key set to it. The state of the visited
+   * key may be changed or cleared. Afterwards, the current key is what it was. In no particular order.
+   */
+  forEachKey(descriptor: KeyedStateDescriptor, visit: (key: any, state: any) => void): void;
+
+  /** All state at this moment; later changes do not show in it. @throws MillraceError `NOT_SERIALIZABLE` */
+  snapshot(): KeyedStateSnapshot;
+  /**
+   * Takes over the key groups in `keyGroupRange` (all, if not given) from snapshots of one operator's subtasks. Called
+   * before any state is requested. State that no descriptor asks for is kept, and is part of the next snapshot.
+   * @throws MillraceError `STATE_FAILED` if the snapshots do not fit together or this backend, `CORRUPT_DATA`
+   */
+  restore(snapshots: readonly KeyedStateSnapshot[], keyGroupRange?: KeyGroupRange): void;
+
+  /** Whether no key has any state: also none that was restored and not asked for. */
+  isEmpty(): boolean;
+  /** How many keys (for namespaced state: pairs of key and namespace) hold a value of this state. */
+  entryCount(stateName: string): number;
+  /** The names of all states, restored ones that were not asked for included. */
+  stateNames(): readonly string[];
+  /** Lets go of everything. The backend must not be used afterwards. */
+  dispose(): void;
+}
