@@ -6,7 +6,7 @@
  * so that a timer never interrupts a record. While a timer fires, its key is the current key.
  */
 import type { TimerHandle } from '../common/index.ts';
-import { decodeKey, type KeyedStateBackend, TimerQueue, type TimerQueueSnapshot } from '../state/index.ts';
+import { type KeyedStateBackend, TimerQueue, type TimerQueueSnapshot } from '../state/index.ts';
 import { MIN_WATERMARK } from './operator.ts';
 
 export interface ProcessingTimeService {
@@ -83,7 +83,7 @@ export class InternalTimerService {
     this.watermark = timestamp;
     const { eventTimers, backend, triggerable } = this;
     for (let next = eventTimers.popUntil(timestamp); next !== undefined; next = eventTimers.popUntil(timestamp)) {
-      backend.setCurrentKey(decodeKey(next.key));
+      backend.setCurrentCanonicalKey(next.key);
       triggerable.onEventTime(next.timestamp, next.namespace);
     }
   }
@@ -119,7 +119,7 @@ export class InternalTimerService {
     const nowMs = this.processingTime.currentTimeMs();
     const { processingTimers, backend, triggerable } = this;
     for (let next = processingTimers.popUntil(nowMs); next !== undefined; next = processingTimers.popUntil(nowMs)) {
-      backend.setCurrentKey(decodeKey(next.key));
+      backend.setCurrentCanonicalKey(next.key);
       triggerable.onProcessingTime(next.timestamp, next.namespace);
     }
     this.scheduleWakeUp();

@@ -10,6 +10,7 @@ import {
   OperatorHost,
   type OperatorHostDependencies,
   type OperatorHostOptions,
+  type OperatorSnapshot,
 } from '../operators/index.ts';
 import { type ChainNode, type ChainTarget, type CompiledChain, compileChain, type RecordWriter } from './chain-compiler.ts';
 
@@ -25,6 +26,8 @@ export type ChainHostOptions = Omit<OperatorHostOptions, 'operatorName' | 'opera
 export type ChainHostDependencies = Omit<OperatorHostDependencies, 'metrics' | 'sendToCoordinator'> & {
   readonly metrics: MetricGroup;
   sendToCoordinator(operatorId: string, event: unknown): void;
+  /** The state to go on from; absent in a fresh start. */
+  restoredOf?(operatorId: string): OperatorSnapshot | undefined;
 };
 
 export class OperatorChain {
@@ -47,7 +50,7 @@ export class OperatorChain {
       (o) =>
         new OperatorHost(
           definitions(o.operatorId),
-          { ...options, operatorName: o.name, operatorId: o.operatorId },
+          { ...options, operatorName: o.name, operatorId: o.operatorId, restored: dependencies.restoredOf?.(o.operatorId) },
           {
             ...dependencies,
             metrics: dependencies.metrics.addGroup(metricScope(vertex, o)),

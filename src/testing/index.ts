@@ -1,1 +1,3 @@
+export { type HarnessOptions, type HarnessOutput, OperatorHarness } from './operator-harness.ts';
+export { type VerifyInput, type VerifyOptions, type VerifyResult, verifyOperator } from './verify-operator.ts';
 export { VirtualClock } from './virtual-clock.ts';
