@@ -1,5 +1,5 @@
 /** The least engine that can run a sink by its contract; see `SourceDriver`. */
-import { type Clock, type Logger, silentLogger, systemClock } from '../common/index.ts';
+import { type Clock, type Logger, type Random, seededRandom, silentLogger, systemClock } from '../common/index.ts';
 import type { CommittingSinkWriter, Sink, SinkInitContext, SinkWriter, SinkWriterContext } from './sink.ts';
 import { NO_TIMESTAMP } from './source.ts';
 
@@ -8,7 +8,9 @@ export interface SinkDriverOptions {
   readonly parallelism?: number;
   readonly attemptNumber?: number;
   readonly jobName?: string;
+  readonly operatorId?: string;
   readonly clock?: Clock;
+  readonly random?: Random;
   readonly logger?: Logger;
 }
 
@@ -27,7 +29,9 @@ export class SinkDriver<T, CommittableT> {
       parallelism: options.parallelism ?? 1,
       attemptNumber: options.attemptNumber ?? 0,
       jobName: options.jobName ?? 'test job',
+      operatorId: options.operatorId ?? '0123456789abcdef0123456789abcdef',
       clock: options.clock ?? systemClock,
+      random: options.random ?? seededRandom(1),
       logger: options.logger ?? silentLogger,
       counter: (name) => ({ inc: (n = 1) => this.counters.set(name, (this.counters.get(name) ?? 0) + n) }),
       gauge: () => {},

@@ -104,7 +104,10 @@ export interface SourceReaderContext {
 }
 
 export interface SourceReader<T, SplitT extends SourceSplit> {
-  /** Called once, before anything else. A reader that wants splits on request asks for its first one here. */
+  /**
+   * Called once, before the first poll; splits restored from a checkpoint are added before it. A reader that wants splits on
+   * request asks for its first one here.
+   */
   start(): void;
   /**
    * Fills `batch` with at most `maxRecords` records of one split, without waiting. A reader that cannot bound a batch so

@@ -3,7 +3,7 @@ import { mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileSystemContract } from './file-system-contract.ts';
+import { fileSystemContract } from './file-system-contract.test.ts';
 import { expandPath } from './glob.ts';
 import { LocalFileSystem } from './local-file-system.ts';
 

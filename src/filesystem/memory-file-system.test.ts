@@ -1,4 +1,4 @@
-import { fileSystemContract } from './file-system-contract.ts';
+import { fileSystemContract } from './file-system-contract.test.ts';
 import { MemoryFileSystem } from './memory-file-system.ts';
 
 for (const root of ['/data', 'relative/data']) {
