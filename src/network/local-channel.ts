@@ -46,6 +46,11 @@ export class LocalChannel {
     return this.queuedBatches < this.capacityBatches;
   }
 
+  /** How many records wait here. */
+  get queuedRecords(): number {
+    return this.queue.reduce((n, e) => n + (e instanceof ElementBatch ? e.length : 0), this.current.length);
+  }
+
   get isEmpty(): boolean {
     return this.queue.length === 0 && this.current.length === 0;
   }

@@ -57,12 +57,13 @@ export class TaskThread {
       for (let i = this.tasks.length - 1; i >= 0; i--) {
         const entry = this.tasks[i];
         if (entry === undefined || !entry.runnable) continue;
+        // Before the step: who wakes the task while it runs must not be forgotten.
+        entry.runnable = false;
         const result = entry.task.step();
-        if (result === 'MORE') more = true;
-        else {
-          entry.runnable = false;
-          if (result === 'DONE') this.tasks.splice(i, 1);
-        }
+        if (result === 'MORE') {
+          entry.runnable = true;
+          more = true;
+        } else if (result === 'DONE') this.tasks.splice(i, 1);
       }
       if (this.clock.monotonicMs() >= endMs) break;
       more ||= this.tasks.some((entry) => entry.runnable);
