@@ -8,8 +8,20 @@
  * `DATE` is a JavaScript Date.
  */
 export type TypeKind =
-  | 'STRING' | 'BOOLEAN' | 'INT' | 'LONG' | 'DOUBLE' | 'BIGINT' | 'TIMESTAMP' | 'DATE' | 'BYTES' | 'ANY'
-  | 'OPTIONAL' | 'LIST' | 'MAP' | 'OBJECT';
+  | 'STRING'
+  | 'BOOLEAN'
+  | 'INT'
+  | 'LONG'
+  | 'DOUBLE'
+  | 'BIGINT'
+  | 'TIMESTAMP'
+  | 'DATE'
+  | 'BYTES'
+  | 'ANY'
+  | 'OPTIONAL'
+  | 'LIST'
+  | 'MAP'
+  | 'OBJECT';
 
 export type TypeInformation<T> = (
   | { readonly kind: 'STRING' | 'BOOLEAN' | 'INT' | 'LONG' | 'DOUBLE' | 'BIGINT' | 'TIMESTAMP' | 'DATE' | 'BYTES' | 'ANY' }
