@@ -1,0 +1,6 @@
+/** All benchmarks, in the order in which they are listed. */
+import type { Benchmark } from './benchmark.ts';
+import { chain } from './chain.ts';
+import { keyedSum } from './keyed-sum.ts';
+
+export const BENCHMARKS: readonly Benchmark[] = [chain, keyedSum];
