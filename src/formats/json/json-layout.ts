@@ -10,10 +10,11 @@
  * Nothing of the input gets into the source but integers (words of literal bytes, lengths); names come from the schema, as
  * JSON strings. A source carries a unique id, so that V8 keeps the type feedback of layouts apart.
  */
+import { objectLiteral } from '../object-literal.ts';
 import type { StringCache } from '../string-cache.ts';
 import type { ScanArea } from '../wasm/scan-area.ts';
 import { ENTRY_SHIFT, FLAG_SPECIAL } from '../wasm/structural-scan.ts';
-import { type JsonType, objectLiteral } from './json-type.ts';
+import type { JsonType } from './json-type.ts';
 import { FAILED, type JsonWalker, type LayoutTrace } from './json-walker.ts';
 
 /**

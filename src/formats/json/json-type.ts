@@ -3,6 +3,7 @@
  */
 import { MillraceError } from '../../common/index.ts';
 import type { TypeInformation, TypeKind } from '../../serialization/index.ts';
+import { objectMaker } from '../object-literal.ts';
 import { utf8Bytes } from '../text-decoding.ts';
 
 export type JsonKind = Exclude<TypeKind, 'OPTIONAL'>;
@@ -86,25 +87,3 @@ export function compileJsonSchema(schema: TypeInformation<unknown>): CompiledSch
   const root = compile(schema, false, '');
   return { root, caches };
 }
-
-/** Generated code that makes an object with these fields from expressions; a literal, so that all have one hidden class. */
-export function objectLiteral(names: readonly string[], expression: (i: number) => string): string {
-  return `({${names.map((name, i) => `${propertyName(name)}:${expression(i)}`).join(',')}})`;
-}
-
-let makers = 0;
-
-function objectMaker(names: readonly string[]): (values: readonly unknown[]) => unknown {
-  try {
-    return new Function(
-      'v',
-      `return ${objectLiteral(names, (i) => `v[${i}]`)};\n//# sourceURL=millrace://json/object-${++makers}`,
-    ) as (values: readonly unknown[]) => unknown;
-  } catch {
-    // Code generation is forbidden here (a content security policy).
-    return (values) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
-  }
-}
-
-/** In a literal, `"__proto__":` would set the prototype; in brackets it is a field like any other. */
-const propertyName = (name: string): string => (name === '__proto__' ? '["__proto__"]' : JSON.stringify(name));

@@ -1,0 +1,3 @@
+export { CsvFormat, type CsvFormatOptions, csvFormat } from './csv/csv-format.ts';
+export { JsonFormat, type JsonFormatOptions, jsonFormat } from './json/json-format.ts';
+export { TextLineFormat, type TextLineFormatOptions, textLineFormat } from './text/text-line-format.ts';

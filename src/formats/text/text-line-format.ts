@@ -1,0 +1,51 @@
+/** Lines of text: each line is a string, without its end (LF or CRLF). Empty lines are records, too. */
+import type { ByteSink, DecoderContext, DecodingFormat, EncodingFormat, StreamDecoder } from '../../connector/index.ts';
+import { type BlockPosition, type BlockReader, ChunkDecoder, checkedMaxRecordBytes } from '../chunk-decoder.ts';
+import { utf8Text } from '../text-decoding.ts';
+
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+export interface TextLineFormatOptions {
+  /** A longer line is malformed. Default 16 MiB, at most 64 MiB. */
+  readonly maxRecordBytes?: number;
+}
+
+class TextLineReader implements BlockReader<string> {
+  read(chunk: Uint8Array, start: number, end: number, final: boolean, out: string[], position: BlockPosition): number {
+    let from = start;
+    while (from < end) {
+      let to = chunk.indexOf(NEWLINE, from);
+      if (to < 0 || to >= end) {
+        if (!final) break;
+        to = end;
+      }
+      out.push(utf8Text(chunk, from, to > from && chunk[to - 1] === CARRIAGE_RETURN ? to - 1 : to));
+      position.line++;
+      from = to + 1;
+    }
+    return Math.min(from, end) - start;
+  }
+}
+
+export class TextLineFormat implements DecodingFormat<string>, EncodingFormat<string> {
+  readonly name = 'text';
+  private readonly maxRecordBytes: number;
+
+  constructor(options: TextLineFormatOptions = {}) {
+    this.maxRecordBytes = checkedMaxRecordBytes(options.maxRecordBytes);
+  }
+
+  createDecoder(context: DecoderContext): StreamDecoder<string> {
+    return new ChunkDecoder(new TextLineReader(), context, this.maxRecordBytes);
+  }
+
+  createEncoder(): (value: string, sink: ByteSink) => void {
+    return (value, sink) => sink.writeString(`${value}\n`);
+  }
+}
+
+/** UTF-8 text, one record a line. Invalid UTF-8 becomes U+FFFD. */
+export function textLineFormat(options?: TextLineFormatOptions): TextLineFormat {
+  return new TextLineFormat(options);
+}
