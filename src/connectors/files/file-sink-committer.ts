@@ -1,0 +1,45 @@
+/**
+ * Makes finished part files visible: each is moved from its hidden name to its own, then the folders are synced.
+ * A file that is already in place was committed before; both names taken means that someone else wrote the visible one, which
+ * is never overwritten.
+ */
+import { MillraceError } from '../../common/index.ts';
+import type { Committer } from '../../connector/index.ts';
+import { type FileSystem, parentPath } from '../../filesystem/index.ts';
+import type { FileSinkCommittable } from './part-file.ts';
+
+export class FileSinkCommitter implements Committer<FileSinkCommittable> {
+  readonly #fileSystem: FileSystem;
+
+  constructor(fileSystem: FileSystem) {
+    this.#fileSystem = fileSystem;
+  }
+
+  async commit(committables: readonly FileSinkCommittable[]): Promise<void> {
+    const folders = new Set<string>();
+    for (const { hiddenPath, path } of committables) {
+      const [pending, visible] = [await this.#fileSystem.exists(hiddenPath), await this.#fileSystem.exists(path)];
+      if (pending && visible) {
+        throw this.#error(
+          path,
+          `'${hiddenPath}' cannot take its name '${path}': another file has it. Give each sink its own folder.`,
+        );
+      }
+      if (!pending && !visible) {
+        throw this.#error(
+          path,
+          `'${path}' cannot be committed: its data, '${hiddenPath}', is gone. Was it deleted by another run?`,
+        );
+      }
+      if (pending) await this.#fileSystem.rename(hiddenPath, path);
+      folders.add(parentPath(path));
+    }
+    for (const folder of folders) await this.#fileSystem.syncDirectory(folder);
+  }
+
+  close(): void {}
+
+  #error(path: string, message: string): MillraceError {
+    return new MillraceError('SINK_FAILED', `The file ${message}`, { context: { path }, recoverable: false });
+  }
+}
