@@ -5,7 +5,7 @@
  * operator to the environment's graph and returns the stream of its output.
  */
 import type { OutputTag, Sink } from '../connector/index.ts';
-import { CollectSink, DiscardingSink, PrintSink } from '../connectors/basic/index.ts';
+import { DiscardingSink, PrintSink } from '../connectors/basic/index.ts';
 import type { ChainingStrategy, Partitioner, StreamNode } from '../graph/index.ts';
 import {
   FilterOperator,
@@ -115,11 +115,11 @@ export class DataStream<T> {
 
   /** Writes every record as a line to the standard output, behind `prefix> ` if one is given. */
   print(prefix?: string): DataStreamSink<T> {
-    return this.sinkTo(new PrintSink<T>({ output: installedHost().stdout, prefix, name: 'Print to Std. Out' }));
+    return this.sinkTo(new PrintSink<T>({ output: installedHost().stdout, prefix })).name('Print to Std. Out');
   }
 
   printToErr(prefix?: string): DataStreamSink<T> {
-    return this.sinkTo(new PrintSink<T>({ output: installedHost().stderr, prefix, name: 'Print to Std. Err' }));
+    return this.sinkTo(new PrintSink<T>({ output: installedHost().stderr, prefix })).name('Print to Std. Err');
   }
 
   discard(): DataStreamSink<T> {
@@ -134,12 +134,10 @@ export class DataStream<T> {
     const { limit = Number.POSITIVE_INFINITY } = options;
     const results: T[] = [];
     const full = Promise.withResolvers<void>();
-    this.sinkTo(
-      new CollectSink<T>((value) => {
-        if (results.length < limit) results.push(value);
-        if (results.length >= limit) full.resolve();
-      }),
-    );
+    this.addSink((value) => {
+      if (results.length < limit) results.push(value);
+      if (results.length >= limit) full.resolve();
+    }).name('Collect');
     const client = await this.env.executeAsync(options.jobName ?? 'Collect');
     const result = client.getJobExecutionResult();
     if (await Promise.race([result.then(() => false), full.promise.then(() => true)])) {
