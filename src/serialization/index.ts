@@ -1,3 +1,4 @@
+export { ByteBuffer } from './byte-buffer.ts';
 export { BinaryReader } from './binary-reader.ts';
 export { BinaryWriter } from './binary-writer.ts';
 export { type RegisteredType, TypeRegistry } from './type-registry.ts';
