@@ -61,14 +61,15 @@ export interface SerializedError {
 export class MillraceError extends Error {
   override readonly name = 'MillraceError';
   readonly code: ErrorCode;
-  readonly context: ErrorContext;
-  readonly recoverable: boolean;
+  declare readonly context: ErrorContext;
+  declare readonly recoverable: boolean;
 
   constructor(code: ErrorCode, message: string, options: MillraceErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.context = options.context ?? {};
-    this.recoverable = options.recoverable ?? !NEVER_RECOVERABLE.has(code);
+    // Not enumerable: the message says it all, and a console that prints the error should not say it twice.
+    Object.defineProperty(this, 'context', { value: options.context ?? {} });
+    Object.defineProperty(this, 'recoverable', { value: options.recoverable ?? !NEVER_RECOVERABLE.has(code) });
   }
 
   toJSON(): SerializedError {

@@ -1,6 +1,7 @@
 export { hash128 } from './hash.ts';
 export type { ChainEdge, ChainedOperator, JobEdge, JobGraph, JobVertex } from './job-graph.ts';
 export { computeMaxParallelism, generateJobGraph } from './job-graph-generator.ts';
+export { operatorScope, taskScope } from './metric-scope.ts';
 export { type ExecutionPlan, executionPlan, type JobPlan, jobPlan, planTree } from './plan.ts';
 export {
   type ChainingStrategy,

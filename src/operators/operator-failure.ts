@@ -32,9 +32,12 @@ export function attributeFailure(thrown: unknown, place: FailurePlace): Millrace
   const lines = [`Operator '${place.operatorName}' failed${place.during ? ` in ${place.during}` : ''}: ${name}${error.message}`];
   if (record !== undefined) lines.push(`  record: ${record}`);
   if (frame !== undefined && !own) lines.push(`  at ${frame}`);
-  return new MillraceError(own ? error.code : 'USER_FUNCTION_FAILED', lines.join('\n'), {
+  const failure = new MillraceError(own ? error.code : 'USER_FUNCTION_FAILED', lines.join('\n'), {
     cause: error,
     context,
     recoverable: own ? error.recoverable : true,
   });
+  // Where the engine caught it helps nobody; where it was thrown is in the message, and in full in the cause.
+  failure.stack = `${failure.name}: ${failure.message}`;
+  return failure;
 }

@@ -4,7 +4,14 @@
  * A writer that is not available makes the task stop taking input; that is where backpressure starts. After a failure or
  * a cancellation nothing is committed.
  */
-import { type Committer, type CommittingSinkWriter, NO_TIMESTAMP, type Sink, type SinkWriter, type SinkWriterContext } from '../connector/index.ts';
+import {
+  type Committer,
+  type CommittingSinkWriter,
+  NO_TIMESTAMP,
+  type Sink,
+  type SinkWriter,
+  type SinkWriterContext,
+} from '../connector/index.ts';
 import { type ChainCode, type EmitCode, MIN_WATERMARK, type OperatorContext, type StreamOperator } from './operator.ts';
 
 export class SinkOperator<T> implements StreamOperator<T, never> {
@@ -12,6 +19,7 @@ export class SinkOperator<T> implements StreamOperator<T, never> {
   private readonly writerContext: SinkWriterContext = { timestamp: NO_TIMESTAMP, currentWatermark: MIN_WATERMARK };
   private writer: SinkWriter<T> | undefined;
   private committer: Committer<unknown> | undefined;
+  private closed = false;
 
   constructor(sink: Sink<T, any>) {
     this.sink = sink;
@@ -52,10 +60,13 @@ export class SinkOperator<T> implements StreamOperator<T, never> {
   async finish(): Promise<void> {
     const { writer, committer } = this;
     await writer?.flush(true);
-    if (writer && committer) await committer.commit(await (writer as CommittingSinkWriter<T, unknown>).prepareCommit());
+    if (this.closed || !writer || !committer) return;
+    const committables = await (writer as CommittingSinkWriter<T, unknown>).prepareCommit();
+    if (!this.closed) await committer.commit(committables);
   }
 
   async close(): Promise<void> {
+    this.closed = true;
     try {
       await this.writer?.close();
     } finally {

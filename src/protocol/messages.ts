@@ -17,6 +17,8 @@ export interface ExecutionAttemptId {
 export interface TaskDeploymentDescriptor {
   readonly attempt: ExecutionAttemptId;
   readonly jobName: string;
+  /** The vertex's name, made unique within the job; metrics go by it. */
+  readonly taskName: string;
   readonly vertex: JobVertex;
   readonly parallelism: number;
   readonly consumes: readonly JobEdge[];

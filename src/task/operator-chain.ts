@@ -2,7 +2,7 @@
  * The operators of one subtask, wired: outputs to inputs, the last ones to record writers, and the whole compiled.
  */
 import { MillraceError } from '../common/index.ts';
-import type { ChainedOperator, JobVertex } from '../graph/index.ts';
+import { type JobVertex, operatorScope } from '../graph/index.ts';
 import type { MetricGroup } from '../metrics/index.ts';
 import {
   type EventTarget,
@@ -36,6 +36,7 @@ export class OperatorChain {
   private readonly vertex: JobVertex;
   private readonly outputs: readonly ChainOutput[];
   private compiledChain: CompiledChain | undefined;
+  private closing = false;
 
   constructor(
     vertex: JobVertex,
@@ -53,7 +54,7 @@ export class OperatorChain {
           { ...options, operatorName: o.name, operatorId: o.operatorId, restored: dependencies.restoredOf?.(o.operatorId) },
           {
             ...dependencies,
-            metrics: dependencies.metrics.addGroup(metricScope(vertex, o)),
+            metrics: dependencies.metrics.addGroup(operatorScope(vertex, o)),
             sendToCoordinator: (event) => dependencies.sendToCoordinator(o.operatorId, event),
           },
         ),
@@ -105,8 +106,10 @@ export class OperatorChain {
     return undefined;
   }
 
+  /** Head first; stops at the operator that is finishing if the chain is closed meanwhile. */
   async finish(): Promise<void> {
     for (const host of this.hosts) {
+      if (this.closing) return;
       try {
         await host.operator.finish?.();
       } catch (error) {
@@ -117,6 +120,7 @@ export class OperatorChain {
 
   /** Closes every operator, whatever happens; rejects with the first error. */
   async close(): Promise<void> {
+    this.closing = true;
     let failure: Error | undefined;
     for (const host of this.hosts) {
       try {
@@ -185,10 +189,4 @@ export class OperatorChain {
     group.gauge('currentOutputWatermark', () => host.output.lastWatermark);
     group.gauge('numSideOutputRecordsUnread', () => host.output.unreadSideRecords);
   }
-}
-
-/** Two operators of one vertex may have the same name; their metrics must not. */
-function metricScope(vertex: JobVertex, operator: ChainedOperator): string {
-  const same = vertex.operators.filter((o) => o.name === operator.name);
-  return same.length === 1 ? operator.name : `${operator.name}#${operator.node}`;
 }

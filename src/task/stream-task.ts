@@ -12,12 +12,12 @@ import type { LocalChannel } from '../network/index.ts';
 import type { EventTarget, SourceOperator } from '../operators/index.ts';
 import { type ExecutionState, isTerminal, transitionExecution } from './execution-state.ts';
 import { GateInput, type InputChannel } from './gate-input.ts';
-import { Mailbox } from './mailbox.ts';
+import type { Mailbox } from './mailbox.ts';
 import type { OperatorChain } from './operator-chain.ts';
 import { SourceInput } from './source-input.ts';
 import type { InputStep, TaskInput } from './task-input.ts';
-import { TaskTimes } from './task-times.ts';
 import type { StepResult, ThreadTask } from './task-thread.ts';
+import { TaskTimes } from './task-times.ts';
 
 export interface StreamTaskDependencies {
   readonly clock: Clock;
@@ -50,6 +50,7 @@ export class StreamTask implements ThreadTask {
   private failure: unknown;
   private stepping = false;
   private ending = false;
+  private opening: Promise<void> = Promise.resolve();
 
   constructor(name: string, dependencies: StreamTaskDependencies) {
     this.name = name;
@@ -66,13 +67,14 @@ export class StreamTask implements ThreadTask {
   async initialize(): Promise<boolean> {
     if (this.state !== 'CREATED') return false;
     this.changeState('INITIALIZING');
+    this.opening = this.chain.open();
     try {
-      await this.chain.open();
+      await this.opening;
     } catch (error) {
-      await this.end('FAILED', error);
+      if (this.executionState === 'INITIALIZING') await this.end('FAILED', error);
       return false;
     }
-    if (this.ending) return false;
+    if (this.executionState !== 'INITIALIZING') return false;
     const { inputs } = this.dependencies;
     this.input = inputs.length === 0 ? new SourceInput(this.chain) : new GateInput(inputs, this.chain);
     for (const { channel } of inputs) {
@@ -109,10 +111,14 @@ export class StreamTask implements ThreadTask {
     this.dependencies.mailbox.post(() => (this.chain.head.operator as SourceOperator<unknown>).handleCoordinatorEvent(event));
   }
 
-  /** Stops without finishing; what was not flushed is lost. Resolves when everything is released. */
+  /**
+   * Stops without finishing; what was not flushed is lost. Resolves when everything is released. What is opening is
+   * closed when it is open, and a batch that is being processed (the call may come from within it) comes to its end first.
+   */
   async cancel(): Promise<void> {
-    if (isTerminal(this.state) || this.state === 'CANCELING') return;
+    if (isTerminal(this.state) || this.ending || this.state === 'CANCELING') return;
     this.changeState('CANCELING');
+    await this.opening.catch(() => {});
     await this.end('CANCELED', undefined);
   }
 
@@ -226,7 +232,10 @@ export class StreamTask implements ThreadTask {
       await this.chain.close();
     } catch (closeError) {
       if (error === undefined) error = this.withTaskName(closeError);
-      else this.dependencies.logger.log('warn', `Closing after a failure failed too: ${toError(closeError).message}`, { task: this.name });
+      else
+        this.dependencies.logger.log('warn', `Closing after a failure failed too: ${toError(closeError).message}`, {
+          task: this.name,
+        });
     }
     this.dependencies.mailbox.clear();
     this.times.become('IDLE');

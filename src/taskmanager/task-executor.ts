@@ -8,12 +8,7 @@ import type { JobEdge } from '../graph/index.ts';
 import type { MetricRegistry } from '../metrics/index.ts';
 import { LocalChannel } from '../network/index.ts';
 import type { Accumulator, Program } from '../operators/index.ts';
-import type {
-  ExecutionAttemptId,
-  JobMasterGateway,
-  TaskDeploymentDescriptor,
-  TaskExecutorGateway,
-} from '../protocol/index.ts';
+import type { ExecutionAttemptId, JobMasterGateway, TaskDeploymentDescriptor, TaskExecutorGateway } from '../protocol/index.ts';
 import { createKeyedStateBackend, createOperatorStateBackend } from '../state/index.ts';
 import { channelTarget, Mailbox, OperatorChain, StreamTask, TaskThread } from '../task/index.ts';
 
@@ -91,12 +86,12 @@ export class TaskExecutor implements TaskExecutorGateway {
   }
 
   private createTask(descriptor: TaskDeploymentDescriptor, job: JobTasks): StreamTask {
-    const { attempt, vertex, jobName, parallelism, settings } = descriptor;
+    const { attempt, vertex, jobName, taskName, parallelism, settings } = descriptor;
     const { platform, logger } = this.dependencies;
     const { clock, random } = platform;
     const master = this.dependencies.jobMasterOf(attempt.jobId);
     const program = this.dependencies.programOf(attempt.jobId);
-    const metrics = this.dependencies.metrics.group(attempt.jobId, vertex.name, String(attempt.subtaskIndex));
+    const metrics = this.dependencies.metrics.group(attempt.jobId, taskName, String(attempt.subtaskIndex));
     const accumulators = new Map<string, Accumulator<unknown, unknown>>();
     job.accumulators.push(accumulators);
 
@@ -117,7 +112,7 @@ export class TaskExecutor implements TaskExecutorGateway {
       })),
       {
         jobName,
-        taskName: vertex.name,
+        taskName,
         subtaskIndex: attempt.subtaskIndex,
         parallelism,
         maxParallelism: vertex.maxParallelism,
@@ -136,7 +131,7 @@ export class TaskExecutor implements TaskExecutorGateway {
         sendToCoordinator: (operatorId, event) => master.operatorEventFromTask(attempt, operatorId, event),
       },
     );
-    const task = new StreamTask(vertex.name, {
+    const task = new StreamTask(taskName, {
       clock,
       logger,
       chain,

@@ -56,11 +56,11 @@ export class Dispatcher implements DispatcherGateway {
     return this.job(jobId).jobStatus;
   }
 
-  requestJobResult(jobId: JobId): Promise<JobExecutionResult> {
+  async requestJobResult(jobId: JobId): Promise<JobExecutionResult> {
     return this.job(jobId).result;
   }
 
-  cancelJob(jobId: JobId): Promise<void> {
+  async cancelJob(jobId: JobId): Promise<void> {
     return this.job(jobId).cancel();
   }
 
@@ -73,14 +73,14 @@ export class Dispatcher implements DispatcherGateway {
     this.dependencies.metrics.sampleMeters();
     const values: Record<string, unknown> = {};
     for (const { scope, name, metric } of this.dependencies.metrics.all()) {
-      if (scope[0] === jobId) values[[this.job(jobId).executionGraph.jobName, ...scope.slice(1), name].join('.')] = metricValue(metric);
+      if (scope[0] === jobId)
+        values[[this.job(jobId).executionGraph.jobName, ...scope.slice(1), name].join('.')] = metricValue(metric);
     }
     return values;
   }
 
-  requestAccumulators(jobId: JobId): Promise<Readonly<Record<string, unknown>>> {
-    this.job(jobId);
-    return this.dependencies.taskExecutor.requestAccumulators(jobId);
+  async requestAccumulators(jobId: JobId): Promise<Readonly<Record<string, unknown>>> {
+    return this.job(jobId).accumulators();
   }
 
   private job(jobId: JobId): JobMaster {

@@ -2,13 +2,15 @@
  * The ExecutionGraph: the physical side of a job. One ExecutionVertex per subtask; each of its attempts is numbered.
  */
 import { invariant, type JobId } from '../../common/index.ts';
-import type { JobEdge, JobGraph, JobVertex } from '../../graph/index.ts';
+import { type JobEdge, type JobGraph, type JobVertex, taskScope } from '../../graph/index.ts';
 import type { ExecutionAttemptId, TaskStateReport } from '../../protocol/index.ts';
 
 export type ExecutionVertexState = 'CREATED' | TaskStateReport['state'];
 
 export interface ExecutionVertex {
   readonly vertex: JobVertex;
+  /** Unique within the job. */
+  readonly taskName: string;
   readonly subtaskIndex: number;
   readonly parallelism: number;
   readonly consumes: readonly JobEdge[];
@@ -28,15 +30,19 @@ export interface ExecutionGraph {
 export function expandJobGraph(graph: JobGraph, parallelismOf: (vertex: JobVertex) => number): ExecutionGraph {
   const vertices = graph.vertices.flatMap((vertex) => {
     const parallelism = parallelismOf(vertex);
-    return Array.from({ length: parallelism }, (_, subtaskIndex): ExecutionVertex => ({
-      vertex,
-      subtaskIndex,
-      parallelism,
-      consumes: graph.edges.filter((e) => e.target === vertex.id),
-      produces: graph.edges.filter((e) => e.source === vertex.id),
-      attemptNumber: 0,
-      state: 'CREATED',
-    }));
+    return Array.from(
+      { length: parallelism },
+      (_, subtaskIndex): ExecutionVertex => ({
+        vertex,
+        taskName: taskScope(graph, vertex),
+        subtaskIndex,
+        parallelism,
+        consumes: graph.edges.filter((e) => e.target === vertex.id),
+        produces: graph.edges.filter((e) => e.source === vertex.id),
+        attemptNumber: 0,
+        state: 'CREATED',
+      }),
+    );
   });
   return { jobId: graph.jobId, jobName: graph.name, vertices };
 }

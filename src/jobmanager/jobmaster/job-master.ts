@@ -2,15 +2,14 @@
  * Leads one job: deploys its tasks, follows their states, runs the coordinators of its sources, and knows how it ended.
  *
  * Invariants: a task starts to take input only when every task is open, so nothing is lost at the start; the first failure
- * is the job's, later ones are consequences; the job is over when every task is.
+ * is the job's, later ones are consequences; the job is over when every task is, and then nothing changes how it ended.
  */
 import { type Clock, type JobId, type Logger, MillraceError, toError } from '../../common/index.ts';
 import type { ReaderEvent, Source } from '../../connector/index.ts';
-import type { JobGraph } from '../../graph/index.ts';
+import type { ChainedOperator, JobGraph } from '../../graph/index.ts';
 import {
   type ExecutionAttemptId,
   type ExecutionSettings,
-  isTerminalStatus,
   type JobExecutionResult,
   type JobMasterGateway,
   type JobStatus,
@@ -41,7 +40,9 @@ export class JobMaster implements JobMasterGateway {
   private status: JobStatus = 'CREATED';
   private failure: Error | undefined;
   private startMs = 0;
+  /** Set when the last task has ended: from then on the outcome is settled. */
   private endMs: number | undefined;
+  private finalAccumulators: Readonly<Record<string, unknown>> | undefined;
 
   constructor(jobGraph: JobGraph, settings: ExecutionSettings, dependencies: JobMasterDependencies) {
     this.jobId = jobGraph.jobId;
@@ -68,6 +69,11 @@ export class JobMaster implements JobMasterGateway {
     return this.graph;
   }
 
+  /** The merged accumulators: as they are now, or as they were at the end. */
+  async accumulators(): Promise<Readonly<Record<string, unknown>>> {
+    return this.finalAccumulators ?? this.dependencies.taskExecutor.requestAccumulators(this.jobId);
+  }
+
   /** Deploys from the sinks to the sources, then lets all run. Failures end the job; this never rejects. */
   async start(): Promise<void> {
     this.startMs = this.dependencies.clock.monotonicMs();
@@ -78,6 +84,7 @@ export class JobMaster implements JobMasterGateway {
         await taskExecutor.submitTask({
           attempt: attemptOf(this.graph, execution),
           jobName: this.graph.jobName,
+          taskName: execution.taskName,
           vertex: execution.vertex,
           parallelism: execution.parallelism,
           consumes: execution.consumes,
@@ -88,14 +95,15 @@ export class JobMaster implements JobMasterGateway {
       if (this.status !== 'CREATED') return;
       this.changeStatus('RUNNING');
       await Promise.all(this.graph.vertices.map((e) => taskExecutor.startTask(attemptOf(this.graph, e))));
-      await Promise.all([...this.coordinators.values()].map((c) => c.start()));
+      await Promise.all([...this.coordinators.values()].map((c) => c.start().catch((error: unknown) => c.fail(error))));
     } catch (error) {
       this.fail(toError(error));
     }
   }
 
+  /** Resolves when the job has ended, however it did: a job that is failing goes on to fail. */
   async cancel(): Promise<void> {
-    if (!isTerminalStatus(this.status) && this.status !== 'CANCELLING') {
+    if (this.endMs === undefined && (this.status === 'CREATED' || this.status === 'RUNNING')) {
       this.changeStatus('CANCELLING');
       await this.cancelTasks();
     }
@@ -134,13 +142,13 @@ export class JobMaster implements JobMasterGateway {
       },
       alignWatermark: (group, subtaskIndex, watermark) =>
         this.aligner.report(group, `${operator.operatorId}/${subtaskIndex}`, watermark),
-      fail: (error) => this.fail(error),
+      fail: (error) => this.fail(sourceFailure(error, operator)),
     });
     this.coordinators.set(operator.operatorId, coordinator);
   }
 
   private fail(error: Error): void {
-    if (isTerminalStatus(this.status) || this.status === 'FAILING' || this.status === 'CANCELLING') return;
+    if (this.endMs !== undefined || this.status === 'FAILING' || this.status === 'CANCELLING') return;
     this.failure = error;
     this.changeStatus('FAILING');
     void this.cancelTasks();
@@ -158,15 +166,30 @@ export class JobMaster implements JobMasterGateway {
     if (!ended || this.endMs !== undefined) return;
     this.endMs = this.dependencies.clock.monotonicMs();
     for (const coordinator of this.coordinators.values()) {
-      await coordinator.close().catch((error: unknown) => this.dependencies.logger.log('warn', `Closing a source coordinator failed: ${error}`));
+      await coordinator
+        .close()
+        .catch((error: unknown) => this.dependencies.logger.log('warn', `Closing a source coordinator failed: ${error}`));
     }
-    const accumulators = await this.dependencies.taskExecutor.requestAccumulators(this.jobId);
+    const { taskExecutor } = this.dependencies;
+    let accumulators: Readonly<Record<string, unknown>> = {};
+    try {
+      accumulators = await taskExecutor.requestAccumulators(this.jobId);
+    } catch (error) {
+      if (this.status === 'RUNNING') {
+        this.changeStatus('FAILING');
+        this.failure = accumulatorFailure(error);
+      }
+    }
+    this.finalAccumulators = accumulators;
+    await taskExecutor.releaseJob(this.jobId);
     if (this.status === 'FAILING') {
       this.changeStatus('FAILED');
       this.ended.reject(this.failure);
     } else if (this.status === 'CANCELLING') {
       this.changeStatus('CANCELED');
-      this.ended.reject(new MillraceError('JOB_CANCELED', `Job '${this.graph.jobName}' was canceled.`, { context: { jobId: this.jobId } }));
+      this.ended.reject(
+        new MillraceError('JOB_CANCELED', `Job '${this.graph.jobName}' was canceled.`, { context: { jobId: this.jobId } }),
+      );
     } else {
       this.changeStatus('FINISHED');
       this.ended.resolve({
@@ -182,4 +205,20 @@ export class JobMaster implements JobMasterGateway {
     this.dependencies.logger.log('debug', `Job '${this.graph.jobName}' goes from ${this.status} to ${to}`, { jobId: this.jobId });
     this.status = transitionJob(this.status, to);
   }
+}
+
+/** What an enumerator threw, with the name of its source. */
+function sourceFailure(error: Error, operator: ChainedOperator): MillraceError {
+  const own = error instanceof MillraceError;
+  return new MillraceError(own ? error.code : 'SOURCE_FAILED', `Source '${operator.name}' failed: ${error.message}`, {
+    cause: error,
+    context: { ...(own ? error.context : {}), operator: operator.name, operatorId: operator.operatorId },
+    recoverable: own ? error.recoverable : true,
+  });
+}
+
+function accumulatorFailure(thrown: unknown): MillraceError {
+  return new MillraceError('USER_FUNCTION_FAILED', `Merging the job's accumulators failed: ${toError(thrown).message}`, {
+    cause: thrown,
+  });
 }

@@ -1,5 +1,6 @@
 /** Sums up where a job stands from the metrics of its sources and sinks. */
 import type { Source } from '../../connector/index.ts';
+import { operatorScope } from '../../graph/index.ts';
 import { type MetricRegistry, metricValue } from '../../metrics/index.ts';
 import type { JobProgress } from '../../protocol/index.ts';
 import type { JobMaster } from './job-master.ts';
@@ -24,11 +25,12 @@ export function jobProgress(
   let watermark = Number.POSITIVE_INFINITY;
   let done = 0;
   let total: number | undefined = 0;
-  for (const { vertex } of vertices) {
+  for (const { vertex, taskName } of vertices) {
     for (const operator of vertex.operators) {
+      const scope = operatorScope(vertex, operator);
       if (operator.kind === 'SOURCE') {
-        recordsIn += read(vertex.name, operator.name, 'numRecordsIn');
-        bytesIn += read(vertex.name, operator.name, 'numBytesIn');
+        recordsIn += read(taskName, scope, 'numRecordsIn');
+        bytesIn += read(taskName, scope, 'numBytesIn');
         const progress = sourceOf(operator.operatorId)?.progress?.();
         if (progress === undefined) total = undefined;
         else if (total !== undefined) {
@@ -36,8 +38,8 @@ export function jobProgress(
           total += progress.total;
         }
       } else if (operator.kind === 'SINK') {
-        recordsOut += read(vertex.name, operator.name, 'numRecordsIn');
-        watermark = Math.min(watermark, read(vertex.name, operator.name, 'currentInputWatermark'));
+        recordsOut += read(taskName, scope, 'numRecordsIn');
+        watermark = Math.min(watermark, read(taskName, scope, 'currentInputWatermark'));
       }
     }
   }

@@ -39,8 +39,13 @@ export class SourceCoordinator {
 
   /** Starts the enumerator. Events that come before it has started wait. */
   start(): Promise<void> {
-    this.started ??= Promise.resolve(this.enumerator.start());
+    this.started ??= (async () => this.enumerator.start())();
     return this.started;
+  }
+
+  /** Reports what the enumerator threw. */
+  fail(thrown: unknown): void {
+    if (!this.closed) this.dependencies.fail(toError(thrown));
   }
 
   handleEvent(event: ReaderEvent): void {
@@ -95,10 +100,11 @@ export class SourceCoordinator {
       sendEventToSourceReader: (subtaskIndex, event) => dependencies.sendEvent(subtaskIndex, { type: 'SOURCE_EVENT', event }),
       callAsync: (work, handler, options) => {
         const round = async (): Promise<void> => {
-          const [result, error] = await work().then(
+          const [result, error] = await (async () => work())().then(
             (r) => [r, undefined] as const,
             (e: unknown) => [undefined, toError(e)] as const,
           );
+          await this.started?.catch(() => {});
           this.run(() => handler(result, error));
           if (options?.periodMs !== undefined) this.schedule(options.periodMs, round);
         };
@@ -122,7 +128,7 @@ export class SourceCoordinator {
     try {
       call();
     } catch (error) {
-      this.dependencies.fail(toError(error));
+      this.fail(error);
     }
   }
 }
