@@ -163,7 +163,7 @@ export class CsvRows {
       if (this.value(i, start, end, this.entries[k + column] as number) === FAULT) {
         return {
           at: start,
-          message: `${this.name(column)}${excerpt(this.bytes, start, end)} is not a ${kind}.`,
+          message: `${this.name(column)}${excerpt(this.bytes, start, end)} is no ${kind}.`,
           isQuoting: false,
         };
       }

@@ -704,7 +704,7 @@ export class JsonWalker {
     const end = p === start ? this.p : p;
     this.p = p;
     this.k = k;
-    return this.fail(start, `is not a ${kind}: ${excerpt(this.bytes, start, end)}`);
+    return this.fail(start, `is no ${kind}: ${excerpt(this.bytes, start, end)}`);
   }
 }
 
