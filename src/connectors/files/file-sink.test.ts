@@ -217,8 +217,8 @@ test('a crash leaves hidden files only, and the next run of the same sink cleans
     Object.keys(files).filter((path) => isHidden(baseName(path))),
     kept,
   );
-  assert.equal(files['part-0-1'], 'again\n');
-  assert.equal(files['part-0-2'], 'anew\n');
+  assert.equal(files['part-0-2'], 'again\n');
+  assert.equal(files['part-0-3'], 'anew\n');
 });
 
 test('a commit never replaces a file of someone else, and misses data that is gone', async () => {
