@@ -143,7 +143,7 @@ async function main(): Promise<void> {
 
   await step('the core bundles for the browser', async () => {
     const doors = parseFolderTable(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'))
-      .filter((row) => !row.needsNode && !row.later)
+      .filter((row) => row.node !== 'yes' && !row.later)
       .map((row) => `./node_modules/millrace/dist/${row.folder}/index.js`)
       .filter((door) => existsSync(join(project, door)));
     if (doors.length === 0) throw new Error('the package has none of the folders that ARCHITECTURE.md marks as needing no Node');

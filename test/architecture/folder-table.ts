@@ -3,7 +3,7 @@
  *
  * Columns: folder, what it is for, imports, Node. A folder `a/<name>` stands for each folder inside `a` that
  * has no row of its own. "anything" in the
- * imports lifts the limit; every folder may import `common`. "no" in the last column forbids `node:` modules and npm packages.
+ * imports lifts the limit; every folder may import `common`. "no" in the last column forbids `node:` modules and npm packages; "behind `node.ts`" allows them where `index.ts` does not reach.
  * A row that is not built yet says so with "(later)", and must lose the word when the folder appears.
  */
 
@@ -11,7 +11,7 @@ export interface FolderRow {
   readonly folder: string;
   /** Folders of this package that it may import, or `undefined` for any. */
   readonly imports: ReadonlySet<string> | undefined;
-  readonly needsNode: boolean;
+  readonly node: 'no' | 'behind node.ts' | 'yes';
   readonly later: boolean;
 }
 
@@ -24,7 +24,7 @@ export function parseFolderTable(markdown: string): FolderRow[] {
     if (!line.startsWith('|')) break;
     const cells = line.split('|').map((cell) => cell.trim());
     const [, folder = '', purpose = '', imports = '', node = ''] = cells;
-    if (cells.length !== 6 || !/^`[a-z/<>]+`$/.test(folder) || !/^(yes|no)$/.test(node)) {
+    if (cells.length !== 6 || !/^`[a-z/<>]+`$/.test(folder) || !/^(yes|no|behind `node\.ts`)$/.test(node)) {
       throw new Error(`ARCHITECTURE.md: cannot read the table row "${line}"`);
     }
     const names = [...imports.matchAll(/`([a-z/<>]+)`/g)].map((match) => match[1] as string);
@@ -34,7 +34,7 @@ export function parseFolderTable(markdown: string): FolderRow[] {
     rows.push({
       folder: folder.slice(1, -1),
       imports: imports === 'anything' ? undefined : new Set(names),
-      needsNode: node === 'yes',
+      node: node.replaceAll('`', '') as FolderRow['node'],
       later: purpose.includes('(later)'),
     });
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { findCycle, folderOf, parseFolderTable } from './folder-table.ts';
+import { outsideModulesReachedFrom } from './reach.ts';
 import { type Project, RULES, sourceFile } from './rules.ts';
 import { importsOf, maskSource } from './source-text.ts';
 
@@ -66,7 +67,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       path: 'src/task/a.ts',
       bad: "import { x } from '../state/heap.ts';",
       says: /past its door: export it from src\/state\/index\.ts/,
-      good: "import { x } from '../state/index.ts';",
+      good: "import { x } from '../state/index.ts';\nimport { y } from '../state/node.ts';",
     },
     {
       path: 'test/x/a.test.ts',
@@ -228,14 +229,30 @@ describe('source text', () => {
   });
 });
 
+describe('reach', () => {
+  test('modules from outside are found however far away, with the way to them', () => {
+    const files = [
+      sourceFile('src/a/index.ts', "import { b } from './b.ts';\nimport type { C } from '../c/index.ts';"),
+      sourceFile('src/a/b.ts', "import { C } from './index.ts';"),
+      sourceFile('src/a/node.ts', "import 'node:fs';"),
+      sourceFile('src/c/index.ts', "export const d = () => import('./d.ts');"),
+      sourceFile('src/c/d.ts', "import 'node:net';"),
+    ];
+    assert.deepEqual(
+      [...outsideModulesReachedFrom('src/a/index.ts', files)],
+      [['node:net', ['src/a/index.ts', 'src/c/index.ts', 'src/c/d.ts']]],
+    );
+  });
+});
+
 describe('folder table', () => {
   test('a nested row stands for each folder inside', () => {
     assert.equal(folderOf('src/connectors/kafka/deep/a.ts', project.rows)?.folder, 'connectors/kafka');
     assert.equal(folderOf('src/task/deep/a.ts', project.rows)?.folder, 'task');
     assert.equal(folderOf('src/index.ts', project.rows), undefined);
     const rows = parseFolderTable(TABLE.replace('| `rest` |', '| `connectors/print` | prints | – | no |\n| `rest` |'));
-    assert.equal(folderOf('src/connectors/print/a.ts', rows)?.row?.needsNode, false);
-    assert.equal(folderOf('src/connectors/kafka/a.ts', rows)?.row?.needsNode, true);
+    assert.equal(folderOf('src/connectors/print/a.ts', rows)?.row?.node, 'no');
+    assert.equal(folderOf('src/connectors/kafka/a.ts', rows)?.row?.node, 'yes');
   });
 
   test('a row that cannot be read is refused', () => {

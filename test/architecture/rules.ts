@@ -76,7 +76,7 @@ export const importsFollowTheTable: Rule = (file, { rows }) => {
   return found;
 };
 
-/** Another folder is entered by its door, `index.ts`, and no other way. */
+/** Another folder is entered by its door, `index.ts`, or by `node.ts`, the door to what needs Node; and no other way. */
 export const foldersHaveOneDoor: Rule = (file, { rows }) => {
   if (!isCode(file.path)) return [];
   const own = folderOf(file.path, rows);
@@ -87,8 +87,9 @@ export const foldersHaveOneDoor: Rule = (file, { rows }) => {
     const other = target.startsWith('src/') ? folderOf(target, rows) : undefined;
     if (other === undefined || (file.path.startsWith('src/') && other.folder === own?.folder)) continue;
     const door = `src/${other.folder}/index.ts`;
-    if (target !== door)
+    if (target !== door && target !== `src/${other.folder}/node.ts`) {
       found.push({ path: file.path, line, message: `imports ${target} past its door: export it from ${door}` });
+    }
   }
   return found;
 };
@@ -96,7 +97,7 @@ export const foldersHaveOneDoor: Rule = (file, { rows }) => {
 /** The core runs wherever JavaScript runs: no Node module and no npm package in folders that ARCHITECTURE.md marks so. */
 export const coreNeedsNoNode: Rule = (file, { rows }) => {
   const own = folderOf(file.path, rows);
-  if (!isEngine(file.path) || own?.row === undefined || own.row.needsNode) return [];
+  if (!isEngine(file.path) || own?.row?.node !== 'no') return [];
   return importsOf(file.text, file.code)
     .filter(({ specifier }) => !specifier.startsWith('.'))
     .map(({ specifier, line }) => ({
