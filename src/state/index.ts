@@ -1,3 +1,4 @@
+export { HeapKeyedStateBackend, type KeyedStateBackendOptions } from './heap-keyed-state-backend.ts';
 export { type CanonicalKey, decodeKey, encodeKey } from './key-encoding.ts';
 export {
   defaultMaxParallelism,
@@ -21,6 +22,8 @@ export type {
   OperatorStateMode,
   OperatorStateSnapshot,
 } from './operator-state-backend.ts';
+export { redistributeOperatorState } from './operator-state-redistribution.ts';
+export { createKeyedStateBackend, createOperatorStateBackend } from './state-backends.ts';
 export {
   AggregatingStateDescriptor,
   type KeyedStateDescriptor,
@@ -51,3 +54,4 @@ export type {
   State,
   ValueState,
 } from './states.ts';
+export { type Timer, TimerQueue, type TimerQueueSnapshot } from './timer-queue.ts';

@@ -28,17 +28,18 @@ export function formatStateType(kind: string, type: StateType): string {
   return type.key ? `${kind} of ${formatType(type.key)} to ${value}` : `${kind} of ${value}`;
 }
 
+/** Whether two descriptors declare the same; an undeclared type is the same as any. */
 export function sameStateType(a: StateType, b: StateType): boolean {
   return sameType(a.key, b.key) && sameType(a.value, b.value);
 }
 
 /** Whether state written as `from` may be read as `to`. */
 export function compatibleStateType(from: StateType, to: StateType): boolean {
-  return sameType(from.key ?? to.key, to.key ?? from.key) && compatibleType(from.value, to.value);
+  return sameType(from.key, to.key) && compatibleType(from.value, to.value);
 }
 
 function sameType(a: AnyType | undefined, b: AnyType | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && formatType(a) === formatType(b));
+  return a === undefined || b === undefined || formatType(a) === formatType(b);
 }
 
 const WIDER: Readonly<Record<string, readonly string[]>> = { INT: ['LONG', 'DOUBLE'], LONG: ['DOUBLE'] };

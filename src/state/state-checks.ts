@@ -1,0 +1,53 @@
+/** The checks that every backend makes when a descriptor meets a state of the same name. */
+import { MillraceError } from '../common/index.ts';
+import type { StateMeta } from './keyed-state-backend.ts';
+import type { KeyedStateDescriptor } from './state-descriptors.ts';
+import { compatibleStateType, formatStateType, sameStateType, stateTypeOf } from './state-type.ts';
+
+export function metaOf(descriptor: KeyedStateDescriptor, namespaced: boolean): StateMeta {
+  const { name, kind } = descriptor;
+  return { name, kind, namespaced, ttl: descriptor.ttlConfig !== undefined, type: stateTypeOf(descriptor) };
+}
+
+/** @throws MillraceError `INVALID_STATE_DESCRIPTOR` unless both descriptors mean the same state */
+export function checkSameState(
+  known: KeyedStateDescriptor,
+  knownMeta: StateMeta,
+  wanted: KeyedStateDescriptor,
+  wantedMeta: StateMeta,
+): void {
+  const sameTtl = JSON.stringify(known.ttlConfig) === JSON.stringify(wanted.ttlConfig);
+  const same = knownMeta.kind === wantedMeta.kind && knownMeta.namespaced === wantedMeta.namespaced;
+  if (same && sameTtl && sameStateType(knownMeta.type, wantedMeta.type)) return;
+  throw new MillraceError(
+    'INVALID_STATE_DESCRIPTOR',
+    `State '${known.name}' is used in two ways in one operator: as ${describe(knownMeta, known)} and as ${describe(wantedMeta, wanted)}. Give the states different names, or the descriptors the same kind, type and time to live.`,
+    { context: { state: known.name } },
+  );
+}
+
+/** @throws MillraceError `STATE_FAILED` unless state that was written as `restored` can be read as `wanted` */
+export function checkRestoredState(restored: StateMeta, wanted: StateMeta): void {
+  const same = restored.kind === wanted.kind && restored.namespaced === wanted.namespaced;
+  if (same && compatibleStateType(restored.type, wanted.type)) return;
+  throw new MillraceError(
+    'STATE_FAILED',
+    `State '${wanted.name}' was stored as ${describe(restored)}, but the program now declares ${describe(wanted)}. Only optional fields may be added, fields removed, and numbers widened. Use another name for the new state, or the old type.`,
+    { context: { state: wanted.name }, recoverable: false },
+  );
+}
+
+/** @throws MillraceError `INVALID_STATE_DESCRIPTOR` */
+export function refuseTtl(descriptor: KeyedStateDescriptor, where: string): void {
+  if (descriptor.ttlConfig === undefined) return;
+  throw new MillraceError(
+    'INVALID_STATE_DESCRIPTOR',
+    `State '${descriptor.name}' has a time to live, which ${where} does not support. Leave enableTimeToLive out.`,
+    { context: { state: descriptor.name } },
+  );
+}
+
+function describe(meta: StateMeta, descriptor?: KeyedStateDescriptor): string {
+  const ttl = descriptor?.ttlConfig ? ` with a time to live of ${descriptor.ttlConfig.ttlMs} ms` : '';
+  return `${formatStateType(meta.kind, meta.type)}${meta.namespaced ? ' per window' : ''}${ttl}`;
+}

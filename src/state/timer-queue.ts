@@ -1,0 +1,156 @@
+/**
+ * The timers of one operator: each registered once per key, namespace and time, fired in the order of time, and at the
+ * same time in the order of registration; deletable; part of snapshots.
+ *
+ * Timers of one time share a bucket, and the heap orders buckets, not timers: many keys wait for the same end of a window,
+ * so most additions and removals never touch the heap. A bucket finds its timers by a scan while it is small and by an
+ * index of Maps when it is not. Removal is exact: an emptied bucket leaves the heap at once, so that sessions, which
+ * delete and register a timer at every record, keep nothing.
+ *
+ * Costs: add, delete and pop are O(1) amortised in the number of timers of one time, O(log n) in the number of times.
+ */
+import { invariant, MillraceError } from '../common/index.ts';
+import { BinaryReader, BinaryWriter, decodeValue, encodeValue } from '../serialization/index.ts';
+import type { CanonicalKey } from './key-encoding.ts';
+import { type KeyGroupRange, keyGroupOf } from './key-groups.ts';
+import type { KeyGroupBytes } from './keyed-state-backend.ts';
+import { TimerBucket } from './timer-bucket.ts';
+import { TimestampHeap } from './timestamp-heap.ts';
+
+export interface Timer {
+  readonly key: CanonicalKey;
+  readonly namespace: string;
+  /** Milliseconds since the epoch; may be infinite. */
+  readonly timestamp: number;
+}
+
+/** Pure data. */
+export interface TimerQueueSnapshot {
+  readonly maxParallelism: number;
+  readonly keyGroups: readonly KeyGroupBytes[];
+}
+
+export class TimerQueue {
+  private readonly buckets = new Map<number, TimerBucket>();
+  private readonly heap = new TimestampHeap<TimerBucket>();
+  private count = 0;
+
+  /** How many timers wait. */
+  get size(): number {
+    return this.count;
+  }
+
+  /**
+   * Registers a timer; `false` if it is registered already.
+   * @throws MillraceError `ILLEGAL_STATE` if the time is not a number
+   */
+  add(key: CanonicalKey, namespace: string, timestamp: number): boolean {
+    let bucket = this.buckets.get(timestamp);
+    if (bucket === undefined) {
+      // Also what is not a number at all, as plain JavaScript may pass.
+      if (typeof timestamp !== 'number' || Number.isNaN(timestamp)) {
+        throw new MillraceError(
+          'ILLEGAL_STATE',
+          `A timer needs a time in milliseconds, but got ${String(timestamp)}. Check that the record has a timestamp.`,
+        );
+      }
+      bucket = new TimerBucket(timestamp + 0);
+      this.buckets.set(timestamp, bucket);
+      this.heap.add(bucket);
+    }
+    if (!bucket.add(key, namespace)) return false;
+    this.count++;
+    return true;
+  }
+
+  /** Removes a timer; `false` if there is none. */
+  delete(key: CanonicalKey, namespace: string, timestamp: number): boolean {
+    const bucket = this.buckets.get(timestamp);
+    if (bucket === undefined || !bucket.delete(key, namespace)) return false;
+    this.count--;
+    if (bucket.size === 0) {
+      this.buckets.delete(timestamp);
+      this.heap.remove(bucket);
+    }
+    return true;
+  }
+
+  has(key: CanonicalKey, namespace: string, timestamp: number): boolean {
+    return this.buckets.get(timestamp)?.has(key, namespace) ?? false;
+  }
+
+  /** The time of the timer that is next; `undefined` without timers. */
+  peekTimestamp(): number | undefined {
+    return this.heap.first?.timestamp;
+  }
+
+  /** Removes and returns the next timer whose time is not after `timestamp`. Timers may be added and deleted in between. */
+  popUntil(timestamp: number): Timer | undefined {
+    const bucket = this.heap.first;
+    if (bucket === undefined || bucket.timestamp > timestamp) return undefined;
+    const timer = bucket.shift();
+    this.count--;
+    if (bucket.size === 0) {
+      this.buckets.delete(bucket.timestamp);
+      this.heap.remove(bucket);
+    }
+    return timer;
+  }
+
+  /** How many timers a key has, in all namespaces. Looks at every timer: for tests. */
+  countOf(key: CanonicalKey): number {
+    let count = 0;
+    for (const bucket of this.buckets.values()) for (const timer of bucket) if (timer.key === key) count++;
+    return count;
+  }
+
+  clear(): void {
+    this.buckets.clear();
+    this.heap.clear();
+    this.count = 0;
+  }
+
+  snapshot(maxParallelism: number): TimerQueueSnapshot {
+    const writers = new Map<number, BinaryWriter>();
+    let order = 0;
+    for (const bucket of this.buckets.values()) {
+      for (const { key, namespace, timestamp } of bucket) {
+        const keyGroup = keyGroupOf(key, maxParallelism);
+        let writer = writers.get(keyGroup);
+        if (writer === undefined) {
+          writer = new BinaryWriter();
+          writers.set(keyGroup, writer);
+        }
+        writer.writeVarUint(order++);
+        writer.writeFloat64(timestamp);
+        writer.writeString(namespace);
+        encodeValue(writer, key);
+      }
+    }
+    const keyGroups = [...writers].map(([keyGroup, writer]) => ({ keyGroup, bytes: writer.toBytes() }));
+    return { maxParallelism, keyGroups: keyGroups.sort((a, b) => a.keyGroup - b.keyGroup) };
+  }
+
+  /**
+   * Adds the timers of a snapshot, those of the key groups in `keyGroupRange` if it is given; their order of registration
+   * is kept. After a rescale, call it with each of the old snapshots.
+   * @throws MillraceError `CORRUPT_DATA`
+   */
+  restore(snapshot: TimerQueueSnapshot, keyGroupRange?: KeyGroupRange): void {
+    const found: (Timer & { readonly order: number })[] = [];
+    for (const { keyGroup, bytes } of snapshot.keyGroups) {
+      if (keyGroupRange && (keyGroup < keyGroupRange.start || keyGroup > keyGroupRange.end)) continue;
+      const reader = new BinaryReader(bytes);
+      while (reader.remaining > 0) {
+        const order = reader.readVarUint();
+        const timestamp = reader.readFloat64();
+        const namespace = reader.readString();
+        found.push({ order, timestamp, namespace, key: decodeValue(reader) as CanonicalKey });
+      }
+    }
+    found.sort((a, b) => a.order - b.order);
+    for (const timer of found) {
+      invariant(this.add(timer.key, timer.namespace, timer.timestamp), 'a timer was restored twice');
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Restored keyed state that no descriptor has asked for yet: kept as bytes, handed out when its descriptor comes, and
+ * written into the next snapshot as it is if none does. So a program that leaves a state out for a while loses nothing.
+ */
+import { MillraceError } from '../common/index.ts';
+import type { KeyGroupRange } from './key-groups.ts';
+import type { KeyedStateSnapshot, StateMeta } from './keyed-state-backend.ts';
+import { readSections } from './keyed-state-format.ts';
+import { formatStateType, sameStateType } from './state-type.ts';
+
+export interface RestoredState {
+  readonly meta: StateMeta;
+  readonly sections: { readonly keyGroup: number; readonly content: Uint8Array }[];
+}
+
+export class UnclaimedState {
+  private readonly states = new Map<string, RestoredState>();
+
+  /** @throws MillraceError `STATE_FAILED` if two snapshots contradict each other, `CORRUPT_DATA` */
+  add(snapshot: KeyedStateSnapshot, range: KeyGroupRange): void {
+    const restored = snapshot.states.map((meta) => this.stateOf(meta));
+    for (const { keyGroup, bytes } of snapshot.keyGroups) {
+      if (keyGroup < range.start || keyGroup > range.end) continue;
+      for (const { stateIndex, content } of readSections(bytes)) {
+        const state = restored[stateIndex];
+        if (state === undefined) {
+          throw new MillraceError(
+            'CORRUPT_DATA',
+            `Key group ${keyGroup} of a snapshot holds a state ${stateIndex}, but the snapshot names only ${restored.length}.`,
+          );
+        }
+        state.sections.push({ keyGroup, content });
+      }
+    }
+  }
+
+  /** Takes a state out. */
+  claim(name: string): RestoredState | undefined {
+    const state = this.states.get(name);
+    this.states.delete(name);
+    return state;
+  }
+
+  get(name: string): RestoredState | undefined {
+    return this.states.get(name);
+  }
+
+  all(): IterableIterator<RestoredState> {
+    return this.states.values();
+  }
+
+  names(): IterableIterator<string> {
+    return this.states.keys();
+  }
+
+  isEmpty(): boolean {
+    for (const { sections } of this.states.values()) if (sections.length > 0) return false;
+    return true;
+  }
+
+  clear(): void {
+    this.states.clear();
+  }
+
+  private stateOf(meta: StateMeta): RestoredState {
+    const known = this.states.get(meta.name);
+    if (known === undefined) {
+      const state = { meta, sections: [] };
+      this.states.set(meta.name, state);
+      return state;
+    }
+    const { kind, namespaced, ttl, type } = known.meta;
+    if (kind !== meta.kind || namespaced !== meta.namespaced || ttl !== meta.ttl || !sameStateType(type, meta.type)) {
+      throw new MillraceError(
+        'STATE_FAILED',
+        `The snapshots do not belong together: state '${meta.name}' is ${formatStateType(kind, type)} in one and ${formatStateType(meta.kind, meta.type)} in another. Restore from the snapshots of one checkpoint.`,
+        { context: { state: meta.name }, recoverable: false },
+      );
+    }
+    return known;
+  }
+}
