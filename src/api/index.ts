@@ -1,3 +1,7 @@
+// First: KeyedStream extends DataStream, which makes KeyedStreams. Of two modules in a cycle, the one that is entered
+// first is evaluated last.
+import './keyed-stream.ts';
+
 export { DataStream, DataStreamSink, DataStreamSource, SingleOutputStreamOperator } from './data-stream.ts';
 export { ExecutionOptions } from './execution-options.ts';
 export { KeyedStream } from './keyed-stream.ts';

@@ -113,9 +113,10 @@ export interface CoMapFunction<A, B, R> extends RichFunction {
   map2(value: B): R;
 }
 
+/** Each method emits through `out`, or returns an iterable of what to emit. */
 export interface CoFlatMapFunction<A, B, R> extends RichFunction {
-  flatMap1(value: A, out: Collector<R>): void;
-  flatMap2(value: B, out: Collector<R>): void;
+  flatMap1(value: A, out: Collector<R>): Iterable<R> | void;
+  flatMap2(value: B, out: Collector<R>): Iterable<R> | void;
 }
 
 export interface CoProcessFunction<A, B, R> extends RichFunction {
@@ -177,6 +178,37 @@ export interface KeyedBroadcastProcessFunction<K, T, B, R> extends RichFunction 
     out: Collector<R>,
   ): void;
 }
+
+/** What a function that joins two streams by time sees of a pair. */
+export interface ProcessJoinContext {
+  getLeftTimestamp(): number;
+  getRightTimestamp(): number;
+  /** That of the result: the later of the two. */
+  getTimestamp(): number;
+  output<S>(tag: OutputTag<S>, value: S): void;
+}
+
+export interface ProcessJoinFunction<A, B, R> extends RichFunction {
+  processElement(left: A, right: B, context: ProcessJoinContext, out: Collector<R>): void;
+}
+
+export interface RichJoinFunction<A, B, R> extends RichFunction {
+  /** What it returns is emitted, unless it is `undefined`; `out` takes any number of results. */
+  join(first: A, second: B, out: Collector<R>): R | void;
+}
+/** Called with every pair of records of one key and window. */
+export type JoinFunction<A, B, R> = ((first: A, second: B, out: Collector<R>) => R | void) | RichJoinFunction<A, B, R>;
+
+export interface RichCoGroupFunction<A, B, R> extends RichFunction {
+  coGroup(first: readonly A[], second: readonly B[], out: Collector<R>): Iterable<R> | void;
+}
+/** Called once per key and window, with the records of both streams; emits through `out`, or returns what to emit. */
+export type CoGroupFunction<A, B, R> =
+  | ((first: readonly A[], second: readonly B[], out: Collector<R>) => Iterable<R> | void)
+  | RichCoGroupFunction<A, B, R>;
+
+/** Chooses the subtask for a key: a whole number from 0 to below `numPartitions`. */
+export type Partitioner<K> = ((key: K, numPartitions: number) => number) | { partition(key: K, numPartitions: number): number };
 
 /** The rich function's life cycle of anything that may be a plain function. */
 export function richOf(fn: unknown): RichFunction | undefined {

@@ -7,17 +7,33 @@ export {
   IntCounter,
   ListAccumulator,
 } from './accumulators.ts';
+export type { AsyncFunction, ResultFuture, RichAsyncFunction } from './async/async-function.ts';
+export {
+  type AsyncRetryPredicate,
+  AsyncRetryStrategies,
+  type AsyncRetryStrategy,
+  type RetryConditions,
+} from './async/async-retry-strategies.ts';
+export { type AsyncOutputMode, AsyncWaitOperator, type AsyncWaitOptions } from './async/async-wait-operator.ts';
+export { BroadcastProcessOperator, KeyedBroadcastProcessOperator } from './broadcast-operators.ts';
+export { CoFlatMapOperator, CoMapOperator, CoProcessOperator, KeyedCoProcessOperator } from './co-operators.ts';
 export type * from './functions.ts';
 export { methodOf, richOf } from './functions.ts';
-export { InternalTimerService, type InternalTimerSnapshot, type ProcessingTimeService, type Triggerable } from './internal-timer-service.ts';
+export {
+  InternalTimerService,
+  type InternalTimerSnapshot,
+  type ProcessingTimeService,
+  type Triggerable,
+} from './internal-timer-service.ts';
+export { IntervalJoinOperator, type IntervalJoinOptions } from './interval-join-operator.ts';
 export { KeyedReduceOperator } from './keyed-reduce-operator.ts';
 export { FilterOperator, FlatMapOperator, ForEachOperator, MapOperator } from './map-operators.ts';
 export {
   type ChainCode,
   type EmitCode,
   type KeySelector,
-  type MailboxExecutor,
   MAX_WATERMARK,
+  type MailboxExecutor,
   MIN_WATERMARK,
   type OperatorContext,
   type OperatorDefinition,
