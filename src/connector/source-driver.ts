@@ -3,7 +3,7 @@
  * for trying out a source by hand. It keeps the contract's rule that no call of a reader or enumerator happens during another:
  * what they ask of each other waits in a mailbox until the present call has returned.
  */
-import { type Clock, type Logger, silentLogger, systemClock, toError } from '../common/index.ts';
+import { type Clock, type Logger, silentLogger, systemClock, systemScheduler, toError } from '../common/index.ts';
 import type { OutputTag } from './output-tag.ts';
 import {
   type InputStatus,
@@ -22,7 +22,7 @@ export interface SourceDriverOptions<SplitT, CheckpointT> {
   readonly logger?: Logger;
   /** Starts from a snapshot instead of from the beginning. */
   readonly restoreFrom?: SourceSnapshot<SplitT, CheckpointT>;
-  /** Called whenever every reader waits: moves a virtual clock, or creates what the source waits for. */
+  /** Called, again and again, while every reader waits: moves a virtual clock, or creates what the source waits for. */
   readonly onIdle?: () => void | Promise<void>;
 }
 
@@ -199,8 +199,18 @@ export class SourceDriver<T, SplitT extends SourceSplit, CheckpointT> {
     });
     const available = subtasks.map((subtask) => this.#reader(subtask).isAvailable());
     const any = Promise.race([woken, ...available]);
-    any.catch(() => {});
-    await this.#options.onIdle?.();
+    const { onIdle } = this.#options;
+    if (onIdle !== undefined) {
+      let settled = false;
+      const settle = (): void => {
+        settled = true;
+      };
+      any.then(settle, settle);
+      while (!settled && this.#mailbox.length === 0) {
+        await onIdle();
+        await new Promise<void>((resolve) => systemScheduler.yieldThen(resolve));
+      }
+    }
     if (this.#mailbox.length === 0) await any;
     this.#drainMailbox();
   }

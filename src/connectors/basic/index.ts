@@ -5,4 +5,4 @@ export { type DataGeneratorOptions, DataGeneratorSource, type GeneratorSplit } f
 export { DiscardingSink } from './discarding-sink.ts';
 export { PrintSink, type PrintSinkOptions } from './print-sink.ts';
 export { SequenceSource, type SequenceSplit } from './sequence-source.ts';
-export type { TextOutput } from './text-output.ts';
+export { standardOutput, type TextOutput } from './text-output.ts';
