@@ -148,6 +148,12 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
       says: /purpose/,
       good: `#!/usr/bin/env node\n/** Why. */\n${'x();\n'.repeat(30)}`,
     },
+    {
+      path: 'src/task/a.ts',
+      bad: `import x from './x.ts';\nexport class A {\n/** A method. */\n${'x();\n'.repeat(30)}`,
+      says: /purpose/,
+      good: `import x from './x.ts';\nimport {\n  y,\n} from './y.ts';\n\n/** Why. */\nexport class A {${'x();\n'.repeat(30)}`,
+    },
     { path: 'src/task/a.ts', bad: 'x();\n'.repeat(30), says: /purpose/, good: 'x();\n'.repeat(29) },
   ],
   filesHaveTellingNames: [

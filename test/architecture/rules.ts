@@ -167,15 +167,19 @@ export const longFilesSayWhy: Rule = (file) => {
   return [{ path: file.path, line: 1, message: `${lines} lines: split it, or say "over 500 lines because …" in the header` }];
 };
 
-/** A file of some size opens with a comment: purpose, invariants, why it is so. */
+/** A file of some size opens with a comment (imports may come first): purpose, invariants, why it is so. */
 export const filesOpenWithTheirPurpose: Rule = (file) => {
   if (!isCode(file.path) || isTest(file.path) || file.path.endsWith('/index.ts')) return [];
-  if (file.text.split('\n').length <= 30 || header(file.text) !== '') return [];
+  if (file.text.split('\n').length <= 30 || header(file.text) !== '' || header(withoutImports(file)) !== '') return [];
   return [{ path: file.path, line: 1, message: 'opens without a comment: say its purpose, its invariants and why it is so' }];
 };
 
 function header(text: string): string {
   return /^(?:#![^\n]*\n)?\s*(\/\*[\s\S]*?\*\/|(?:\/\/[^\n]*\n)+)/.exec(text)?.[1]?.replace(/\s*\n\s*(?:\*|\/\/)\s*/g, ' ') ?? '';
+}
+
+function withoutImports(file: SourceFile): string {
+  return file.text.slice(/^(?:\s*import\b[^;]*;)*/.exec(file.code)?.[0].length ?? 0);
 }
 
 /** Files are called in kebab-case, and not by words that say nothing. */
