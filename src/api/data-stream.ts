@@ -4,12 +4,15 @@
  * A DataStream stands for the output of one operator, or of several (union); it holds no data. Each method adds an
  * operator to the environment's graph and returns the stream of its output.
  */
+import { MillraceError } from '../common/index.ts';
 import type { OutputTag, Sink } from '../connector/index.ts';
 import { DiscardingSink, PrintSink } from '../connectors/basic/index.ts';
 import type { ChainingStrategy, Partitioner, StreamNode } from '../graph/index.ts';
 import {
-  FilterOperator,
+  type Collector,
+  type Partitioner as CustomPartitioner,
   type FilterFunction,
+  FilterOperator,
   type FlatMapFunction,
   FlatMapOperator,
   ForEachOperator,
@@ -24,10 +27,13 @@ import {
   SinkOperator,
   TimestampsAndWatermarksOperator,
   type WatermarkStrategy,
-  type Collector,
 } from '../operators/index.ts';
+import type { MapStateDescriptor } from '../state/index.ts';
+import { BroadcastConnectedStream, BroadcastStream } from './broadcast-stream.ts';
 import { checkParallelism } from './check-parallelism.ts';
+import { ConnectedStreams } from './connected-streams.ts';
 import { KeyedStream } from './keyed-stream.ts';
+import { partitionFunction } from './partition-function.ts';
 import { installedHost } from './program-host.ts';
 import type { StreamExecutionEnvironment } from './stream-execution-environment.ts';
 import type { OperatorSpec, StreamRef } from './stream-graph-builder.ts';
@@ -76,7 +82,16 @@ export class DataStream<T> {
 
   /** Records of all the streams, in no particular order between them. */
   union(...others: readonly DataStream<T>[]): DataStream<T> {
+    for (const other of others) this.checkSameEnvironment('union', other);
     return new DataStream(this.env, [...this.refs, ...others.flatMap((o) => o.refs)]);
+  }
+
+  /** For one operator on both streams, which keep their types. */
+  connect<B>(other: BroadcastStream<B>): BroadcastConnectedStream<T, B>;
+  connect<B>(other: DataStream<B>): ConnectedStreams<T, B>;
+  connect<B>(other: DataStream<B> | BroadcastStream<B>): ConnectedStreams<T, B> | BroadcastConnectedStream<T, B> {
+    this.checkSameEnvironment('connect', other instanceof BroadcastStream ? other.stream : other);
+    return other instanceof BroadcastStream ? new BroadcastConnectedStream(this, other) : new ConnectedStreams(this, other);
   }
 
   assignTimestampsAndWatermarks(strategy: WatermarkStrategy<T>): SingleOutputStreamOperator<T> {
@@ -97,6 +112,24 @@ export class DataStream<T> {
 
   forward(): DataStream<T> {
     return new DataStream(this.env, this.withPartitioner('FORWARD'));
+  }
+
+  /** Every record to every subtask. */
+  broadcast(): DataStream<T>;
+  /** Every record to every subtask; what comes of them is kept in these states. Connect another stream to it. */
+  broadcast(descriptor: MapStateDescriptor<any, any>, ...more: readonly MapStateDescriptor<any, any>[]): BroadcastStream<T>;
+  broadcast(...descriptors: readonly MapStateDescriptor<any, any>[]): DataStream<T> | BroadcastStream<T> {
+    const stream = new DataStream<T>(this.env, this.withPartitioner('BROADCAST'));
+    return descriptors.length === 0 ? stream : new BroadcastStream(stream, descriptors);
+  }
+
+  /** `partitioner` chooses the subtask by the key of a record. The stream is not keyed by it. */
+  partitionCustom<K>(partitioner: CustomPartitioner<K>, keySelector: KeySelector<T, K>): DataStream<T> {
+    const partition = partitionFunction(partitioner, keySelector);
+    return new DataStream(
+      this.env,
+      this.refs.map((ref) => ({ ...ref, partitioner: 'CUSTOM', partition })),
+    );
   }
 
   /** Every record to the first subtask. */
@@ -163,8 +196,14 @@ export class DataStream<T> {
     return new SingleOutputStreamOperator<R>(this.env, node);
   }
 
+  /** @internal @throws MillraceError `INVALID_PROGRAM` */
+  checkSameEnvironment(method: string, other: DataStream<any>): void {
+    if (other.env === this.env) return;
+    throw new MillraceError('INVALID_PROGRAM', `${method}() needs streams of one environment: one job cannot read from two.`);
+  }
+
   protected withPartitioner(partitioner: Partitioner): StreamRef[] {
-    return this.refs.map((ref) => ({ ...ref, partitioner }));
+    return this.refs.map(({ partition: _, ...ref }) => ({ ...ref, partitioner }));
   }
 
   private addSinkOperator(name: string, definition: OperatorDefinition): DataStreamSink<T> {

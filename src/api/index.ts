@@ -2,8 +2,12 @@
 // first is evaluated last.
 import './keyed-stream.ts';
 
+export { AsyncDataStream, type AsyncWaitStreamOptions } from './async-data-stream.ts';
+export { BroadcastConnectedStream, BroadcastStream, KeyedBroadcastConnectedStream } from './broadcast-stream.ts';
+export { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
 export { DataStream, DataStreamSink, DataStreamSource, SingleOutputStreamOperator } from './data-stream.ts';
 export { ExecutionOptions } from './execution-options.ts';
+export { IntervalJoin, IntervalJoined } from './interval-join.ts';
 export { KeyedStream } from './keyed-stream.ts';
 export { installedHost, installHost, type ProgramHost, type SocketTextOptions, type TextOutput } from './program-host.ts';
 export { StreamExecutionEnvironment } from './stream-execution-environment.ts';

@@ -11,7 +11,10 @@ import {
 } from '../operators/index.ts';
 import type { ReduceFunction } from '../state/index.ts';
 import { type AggregatedField, maxBy, maxOf, minBy, minOf, sumOf } from './aggregations.ts';
+import { BroadcastStream, KeyedBroadcastConnectedStream } from './broadcast-stream.ts';
+import { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
 import { DataStream, type SingleOutputStreamOperator } from './data-stream.ts';
+import { IntervalJoin } from './interval-join.ts';
 import type { StreamExecutionEnvironment } from './stream-execution-environment.ts';
 import type { StreamRef } from './stream-graph-builder.ts';
 
@@ -53,6 +56,25 @@ export class KeyedStream<T, K> extends DataStream<T> {
 
   override process<R>(fn: KeyedProcessFunction<K, T, R>): SingleOutputStreamOperator<R> {
     return this.transformKeyed('KeyedProcess', { create: () => new KeyedProcessOperator(fn) });
+  }
+
+  /** With a keyed stream of the same type of key, state and timers are shared per key. */
+  override connect<B>(other: BroadcastStream<B>): KeyedBroadcastConnectedStream<K, T, B>;
+  override connect<B>(other: KeyedStream<B, K>): KeyedConnectedStreams<K, T, B>;
+  override connect<B>(other: DataStream<B>): ConnectedStreams<T, B>;
+  override connect<B>(
+    other: DataStream<B> | BroadcastStream<B>,
+  ): ConnectedStreams<T, B> | KeyedBroadcastConnectedStream<K, T, B> {
+    this.checkSameEnvironment('connect', other instanceof BroadcastStream ? other.stream : other);
+    if (other instanceof BroadcastStream) return new KeyedBroadcastConnectedStream(this, other);
+    if (other instanceof KeyedStream) return new KeyedConnectedStreams<K, T, B>(this, other as KeyedStream<B, K>);
+    return new ConnectedStreams(this, other);
+  }
+
+  /** Pairs of records with equal keys whose event times lie within an interval of each other. */
+  intervalJoin<B>(other: KeyedStream<B, K>): IntervalJoin<K, T, B> {
+    this.checkSameEnvironment('intervalJoin', other);
+    return new IntervalJoin(this, other);
   }
 
   /** @internal Adds an operator that has this stream's key. */

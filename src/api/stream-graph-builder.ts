@@ -2,13 +2,22 @@
  * Collects the operators of a program: the graph as data, and beside it the functions by node.
  */
 import { type JobId, MillraceError, userFrameOf } from '../common/index.ts';
-import { generateJobGraph, type JobGraph, type NodeKind, type Partitioner, type StreamGraph, type StreamNode } from '../graph/index.ts';
-import type { OperatorDefinition, Program } from '../operators/index.ts';
+import {
+  generateJobGraph,
+  type JobGraph,
+  type NodeKind,
+  type Partitioner,
+  type StreamGraph,
+  type StreamNode,
+} from '../graph/index.ts';
+import type { OperatorDefinition, PartitionFunction, Program } from '../operators/index.ts';
 
 /** What a stream stands for: the output of a node, and how its records are to be distributed. */
 export interface StreamRef {
   readonly node: number;
   readonly partitioner?: Partitioner;
+  /** With the partitioner CUSTOM. */
+  readonly partition?: PartitionFunction;
   readonly sideOutput?: string;
 }
 
@@ -54,7 +63,7 @@ export class StreamGraphBuilder {
       ...definedAt(),
     };
     this.graph.nodes.push(node);
-    this.definitions.set(id, spec.definition);
+    this.definitions.set(id, withPartitioners(spec));
     spec.inputs.forEach((refs, input) => {
       for (const ref of refs) {
         if (!this.graph.nodes.some((n) => n.id === ref.node)) throw foreignStream();
@@ -90,10 +99,16 @@ export class StreamGraphBuilder {
     const jobGraph = generateJobGraph(graph, jobId);
     const program = new Map<string, OperatorDefinition>();
     for (const vertex of jobGraph.vertices) {
-      for (const operator of vertex.operators) program.set(operator.operatorId, this.definitions.get(operator.node) as OperatorDefinition);
+      for (const operator of vertex.operators)
+        program.set(operator.operatorId, this.definitions.get(operator.node) as OperatorDefinition);
     }
     return { jobGraph, program };
   }
+}
+
+function withPartitioners({ definition, inputs }: OperatorSpec): OperatorDefinition {
+  if (!inputs.some((refs) => refs.some((ref) => ref.partition))) return definition;
+  return { ...definition, customPartitioners: inputs.map((refs) => refs.map((ref) => ref.partition)) };
 }
 
 function foreignStream(): MillraceError {

@@ -38,6 +38,7 @@ export {
   type OperatorContext,
   type OperatorDefinition,
   type Output,
+  type PartitionFunction,
   type Program,
   type StreamOperator,
 } from './operator.ts';

@@ -115,6 +115,9 @@ export interface StreamOperator<IN = any, OUT = any, IN2 = any> {
 /** A value of the key of a record; checked by the state backend. */
 export type KeySelector<T, K = unknown> = (value: T) => K;
 
+/** The subtask, from 0 to below `numPartitions`, that a record goes to. @throws MillraceError `INVALID_PROGRAM` */
+export type PartitionFunction = (value: any, numPartitions: number) => number;
+
 /** An operator of a program: how to make its instances, one per subtask and attempt. */
 export interface OperatorDefinition {
   create(): StreamOperator;
@@ -122,6 +125,8 @@ export interface OperatorDefinition {
   readonly source?: Source<any, any, any>;
   /** By input; present if the input is keyed. */
   readonly keySelectors?: readonly (KeySelector<any> | undefined)[];
+  /** By input, then by edge of that input in the graph's order; present if an edge has the partitioner CUSTOM. */
+  readonly customPartitioners?: readonly (readonly (PartitionFunction | undefined)[])[];
 }
 
 /** The functions of a program, by operator id. */
