@@ -127,7 +127,10 @@ export class StreamExecutionEnvironment {
   }
 
   getStreamGraph(jobName?: string): StreamGraph {
-    return this.builder.build(jobName ?? (this.configuration.get(ExecutionOptions.NAME) || 'Millrace Streaming Job'), this.chainingEnabled);
+    return this.builder.build(
+      jobName ?? (this.configuration.get(ExecutionOptions.NAME) || 'Millrace Streaming Job'),
+      this.chainingEnabled,
+    );
   }
 
   /** @internal for the streams of this environment */
@@ -140,7 +143,10 @@ export class StreamExecutionEnvironment {
     return this.builder.node(id);
   }
 
-  private prepareJob(jobName: string | undefined): { submission: JobSubmission; program: ReturnType<StreamGraphBuilder['generate']>['program'] } {
+  private prepareJob(jobName: string | undefined): {
+    submission: JobSubmission;
+    program: ReturnType<StreamGraphBuilder['generate']>['program'];
+  } {
     const graph = this.getStreamGraph(jobName);
     const { jobGraph, program } = this.builder.generate(graph, randomJobId(installedHost().random));
     const settings = { autoWatermarkIntervalMs: this.autoWatermarkIntervalMs };
