@@ -1,31 +1,153 @@
 /**
  * The door of the package, and the composition root of a program that runs in its own process: importing it installs a
- * host of one thread.
+ * host of one thread. What it loads is paid for by every program, so what few programs need has a door of its own
+ * (`millrace/formats`, `millrace/files`).
  */
-import process from 'node:process';
-import { installHost, type TextOutput } from './api/index.ts';
-import { JobClient } from './client/index.ts';
-import { systemPlatform, textLogger } from './common/index.ts';
-import { MiniCluster } from './minicluster/index.ts';
+import { installHost } from './api/index.ts';
+import { createLocalHost } from './local/index.ts';
 
-/** Writes to a stream of the process, and waits for it when it is full. */
-function streamOutput(stream: NodeJS.WriteStream): TextOutput {
-  return {
-    write: (text) => (stream.write(text) ? undefined : new Promise((resolve) => stream.once('drain', () => resolve()))),
-  };
-}
+installHost(createLocalHost());
 
-const logger = textLogger((line) => void process.stderr.write(`${line}\n`));
-
-installHost({
-  random: systemPlatform.random,
-  stdout: streamOutput(process.stdout),
-  stderr: streamOutput(process.stderr),
-  async execute(submission, program) {
-    const cluster = new MiniCluster({ logger });
-    const jobId = await cluster.submit(submission, program);
-    return new JobClient(jobId, cluster.dispatcher);
-  },
-});
-
-export { DataStream, DataStreamSink, DataStreamSource, KeyedStream, SingleOutputStreamOperator, StreamExecutionEnvironment } from './api/index.ts';
+export {
+  AsyncDataStream,
+  type AsyncWaitStreamOptions,
+  BroadcastConnectedStream,
+  BroadcastStream,
+  ConnectedStreams,
+  DataStream,
+  DataStreamSink,
+  DataStreamSource,
+  ExecutionOptions,
+  IntervalJoin,
+  IntervalJoined,
+  KeyedBroadcastConnectedStream,
+  KeyedConnectedStreams,
+  KeyedStream,
+  SingleOutputStreamOperator,
+  type SocketTextOptions,
+  StreamExecutionEnvironment,
+  type TextOutput,
+} from './api/index.ts';
+export { JobClient } from './client/index.ts';
+export {
+  type Clock,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorContext,
+  type Logger,
+  MillraceError,
+  type Random,
+  type TimerHandle,
+} from './common/index.ts';
+export {
+  type Boundedness,
+  type ByteSink,
+  type Committer,
+  type CommittingSinkWriter,
+  type DecoderContext,
+  type DecodingFormat,
+  type DeliveryGuarantee,
+  type EncodingFormat,
+  type InputStatus,
+  type MalformedHandler,
+  type MalformedRecord,
+  NO_TIMESTAMP,
+  OutputTag,
+  RecordBatch,
+  type Sink,
+  type SinkInitContext,
+  type SinkWriter,
+  type SinkWriterContext,
+  type Source,
+  type SourceReader,
+  type SourceReaderContext,
+  type SourceReaderMetrics,
+  type SourceSplit,
+  type SplitEnumerator,
+  type SplitEnumeratorContext,
+  StaticSplitEnumerator,
+  type StreamDecoder,
+} from './connector/index.ts';
+export {
+  BytesSource,
+  type BytesSourceOptions,
+  CollectionSource,
+  CollectSink,
+  type DataGeneratorOptions,
+  DataGeneratorSource,
+  DiscardingSink,
+  PrintSink,
+  type PrintSinkOptions,
+  SequenceSource,
+} from './connectors/basic/index.ts';
+export { SocketSink, type SocketSinkOptions, SocketSource, type SocketSourceOptions } from './connectors/socket/index.ts';
+export type { ExecutionPlan } from './graph/index.ts';
+export type { Counter, Gauge, Histogram as MetricHistogram, Meter, MetricGroup } from './metrics/index.ts';
+export {
+  type Accumulator,
+  type AsyncFunction,
+  AsyncRetryStrategies,
+  type AsyncRetryStrategy,
+  AverageAccumulator,
+  type BroadcastContext,
+  type BroadcastProcessFunction,
+  type CoFlatMapFunction,
+  type Collector,
+  type CoMapFunction,
+  type CoProcessFunction,
+  DoubleMaximum,
+  DoubleMinimum,
+  type FilterFunction,
+  type FlatMapFunction,
+  Histogram,
+  IntCounter,
+  type KeyedBroadcastContext,
+  type KeyedBroadcastProcessFunction,
+  type KeyedCoProcessFunction,
+  type KeyedProcessContext,
+  type KeyedProcessFunction,
+  type KeyedReadOnlyBroadcastContext,
+  type KeySelector,
+  ListAccumulator,
+  MAX_WATERMARK,
+  type MapFunction,
+  MIN_WATERMARK,
+  type OnTimerContext,
+  type ProcessContext,
+  type ProcessFunction,
+  type ReadOnlyBroadcastContext,
+  type ResultFuture,
+  type RichAsyncFunction,
+  type RichFilterFunction,
+  type RichFlatMapFunction,
+  type RichFunction,
+  type RichMapFunction,
+  type RichSinkFunction,
+  type RuntimeContext,
+  type TimeDomain,
+  type TimerService,
+  type TimestampAssigner,
+  type WatermarkGenerator,
+  type WatermarkOutput,
+  WatermarkStrategy,
+} from './operators/index.ts';
+export type { JobExecutionResult, JobProgress, JobStatus } from './protocol/index.ts';
+export { type TypeInformation, type TypeOf, Types } from './serialization/index.ts';
+export {
+  type AggregateFunction,
+  type AggregatingState,
+  AggregatingStateDescriptor,
+  type BroadcastState,
+  type KeyedStateDescriptor,
+  type ListState,
+  ListStateDescriptor,
+  type MapState,
+  MapStateDescriptor,
+  type ReadOnlyBroadcastState,
+  type ReduceFunction,
+  type ReducingState,
+  ReducingStateDescriptor,
+  StateTtlConfig,
+  type ValueState,
+  ValueStateDescriptor,
+} from './state/index.ts';

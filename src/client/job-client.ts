@@ -5,6 +5,7 @@ import type { DispatcherGateway, JobExecutionResult, JobProgress, JobStatus } fr
 export class JobClient {
   readonly jobId: JobId;
   private readonly dispatcher: DispatcherGateway;
+  private requested = false;
 
   constructor(jobId: JobId, dispatcher: DispatcherGateway) {
     this.jobId = jobId;
@@ -25,7 +26,13 @@ export class JobClient {
    * @throws MillraceError what made the job fail, or `JOB_CANCELED`
    */
   getJobExecutionResult(): Promise<JobExecutionResult> {
+    this.requested = true;
     return this.dispatcher.requestJobResult(this.jobId);
+  }
+
+  /** @internal Whether somebody will see how the job ends. */
+  get resultRequested(): boolean {
+    return this.requested;
   }
 
   /** The present value of every metric, by full name: `<job>.<task>.<subtask>.<operator>.<metric>`. */

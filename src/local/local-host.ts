@@ -1,0 +1,112 @@
+/**
+ * The host of a program that runs in its own process, on one thread: runs each job on a cluster inside the process, shows how it
+ * goes on a terminal, and stops it when the user asks.
+ *
+ * Nothing of it outlives the jobs: timers, signal handlers and wrapped streams are gone when the last one has ended, so the
+ * process ends by itself.
+ */
+import process from 'node:process';
+import type { ProgramHost } from '../api/index.ts';
+import { JobClient } from '../client/index.ts';
+import { type Logger, type LogLevel, MillraceError, systemPlatform, textLogger } from '../common/index.ts';
+import { standardOutput } from '../connectors/basic/index.ts';
+import { SocketSource } from '../connectors/socket/index.ts';
+import { MiniCluster } from '../minicluster/index.ts';
+import type { DispatcherGateway, JobExecutionResult } from '../protocol/index.ts';
+import { Interrupts } from './interrupts.ts';
+import { ProgressDisplay } from './progress-display.ts';
+
+export interface LocalHostOptions {
+  /** Configuration under what the program sets itself, by Flink's keys. */
+  readonly configuration?: Readonly<Record<string, unknown>>;
+  /** Whether jobs show their progress if stderr is a terminal; `true` unless given. */
+  readonly progress?: boolean;
+  /** 'warn', or what the environment variable MILLRACE_LOG says, unless given. */
+  readonly logLevel?: LogLevel;
+  /** Told of every job that was started. */
+  onJobStarted?(job: StartedJob): void;
+}
+
+export interface StartedJob {
+  readonly name: string;
+  readonly client: JobClient;
+  /** As the client's, but watching it does not count as the program having taken the result. */
+  readonly result: Promise<JobExecutionResult>;
+}
+
+export interface LocalHost extends ProgramHost {
+  /** 128 + the number of the signal that stopped the jobs; `undefined` if none did. */
+  readonly interruptExitCode: number | undefined;
+}
+
+const LOG_LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'] satisfies LogLevel[];
+
+/** @throws MillraceError `INVALID_OPTION` if the level is none */
+export function parseLogLevel(text: string, from: string): LogLevel {
+  if (LOG_LEVELS.includes(text)) return text as LogLevel;
+  throw new MillraceError('INVALID_OPTION', `${from} must be one of ${LOG_LEVELS.join(', ')}; got '${text}'.`);
+}
+
+export function createLocalHost(options: LocalHostOptions = {}): LocalHost {
+  const { clock, random } = systemPlatform;
+  const stderr = (text: string): void => void process.stderr.write(`${text}\n`);
+  const logger = createLogger(options.logLevel, stderr);
+  const interrupts = new Interrupts(stderr);
+  let display: ProgressDisplay | undefined;
+  const displayOf = (): ProgressDisplay | undefined => {
+    if (options.progress === false || !process.stderr.isTTY) return undefined;
+    display ??= new ProgressDisplay(process.stderr, process.stdout, clock);
+    return display;
+  };
+
+  return {
+    random,
+    get stdout() {
+      return standardOutput('stdout');
+    },
+    get stderr() {
+      return standardOutput('stderr');
+    },
+    socketTextSource: (host, port, socket) => new SocketSource(host, port, socket),
+    ...(options.configuration ? { configuration: options.configuration } : {}),
+    get interruptExitCode() {
+      return interrupts.exitCode;
+    },
+    async execute(submission, program) {
+      const { dispatcher, submit } = clusterOf(logger);
+      const jobId = await submit(submission, program);
+      const client = new JobClient(jobId, dispatcher);
+      const name = submission.jobGraph.name;
+      const job = { name, cancel: () => dispatcher.cancelJob(jobId) };
+      const result = dispatcher.requestJobResult(jobId);
+      const shown = displayOf()?.add(name, () => dispatcher.requestJobProgress(jobId));
+      interrupts.add(job);
+      const over = (outcome: 'finished' | 'was canceled' | 'failed') => async (): Promise<void> => {
+        interrupts.remove(job);
+        await shown?.end(outcome);
+      };
+      result.then(over('finished'), (error: MillraceError) => {
+        void over(error.code === 'JOB_CANCELED' ? 'was canceled' : 'failed')();
+        reportIfUnseen(error, client, logger);
+      });
+      options.onJobStarted?.({ name, client, result });
+      return client;
+    },
+  };
+}
+
+function clusterOf(logger: Logger): { dispatcher: DispatcherGateway; submit: MiniCluster['submit'] } {
+  const cluster = new MiniCluster({ logger });
+  return { dispatcher: cluster.dispatcher, submit: (submission, program) => cluster.submit(submission, program) };
+}
+
+/** A failure that the program will never see must not pass in silence. */
+function reportIfUnseen(error: MillraceError, client: JobClient, logger: Logger): void {
+  if (!client.resultRequested && error.code !== 'JOB_CANCELED') logger.log('error', error.message);
+}
+
+function createLogger(level: LogLevel | undefined, write: (line: string) => void): Logger {
+  const fromEnvironment = process.env.MILLRACE_LOG;
+  if (level !== undefined) return textLogger(write, level);
+  return textLogger(write, fromEnvironment ? parseLogLevel(fromEnvironment, 'The environment variable MILLRACE_LOG') : 'warn');
+}
