@@ -6,6 +6,8 @@ export interface Accumulator<V, R> {
   getLocalValue(): R;
   resetLocal(): void;
   merge(other: Accumulator<V, R>): void;
+  /** One of the same kind with the same content, which changes independently: results are merged in a clone. */
+  clone(): Accumulator<V, R>;
 }
 
 abstract class NumberAccumulator implements Accumulator<number, number> {
@@ -18,6 +20,7 @@ abstract class NumberAccumulator implements Accumulator<number, number> {
   }
 
   abstract add(value: number): void;
+  abstract clone(): Accumulator<number, number>;
 
   getLocalValue(): number {
     return this.value;
@@ -40,6 +43,12 @@ export class IntCounter extends NumberAccumulator {
   add(value = 1): void {
     this.value += value;
   }
+
+  clone(): IntCounter {
+    const clone = new IntCounter();
+    clone.merge(this);
+    return clone;
+  }
 }
 
 export class DoubleMinimum extends NumberAccumulator {
@@ -50,6 +59,12 @@ export class DoubleMinimum extends NumberAccumulator {
   add(value: number): void {
     if (value < this.value) this.value = value;
   }
+
+  clone(): DoubleMinimum {
+    const clone = new DoubleMinimum();
+    clone.merge(this);
+    return clone;
+  }
 }
 
 export class DoubleMaximum extends NumberAccumulator {
@@ -59,6 +74,12 @@ export class DoubleMaximum extends NumberAccumulator {
 
   add(value: number): void {
     if (value > this.value) this.value = value;
+  }
+
+  clone(): DoubleMaximum {
+    const clone = new DoubleMaximum();
+    clone.merge(this);
+    return clone;
   }
 }
 
@@ -85,6 +106,12 @@ export class AverageAccumulator implements Accumulator<number, number> {
     this.sum += other.sum;
     this.count += other.count;
   }
+
+  clone(): AverageAccumulator {
+    const clone = new AverageAccumulator();
+    clone.merge(this);
+    return clone;
+  }
 }
 
 export class ListAccumulator<T> implements Accumulator<T, T[]> {
@@ -104,6 +131,12 @@ export class ListAccumulator<T> implements Accumulator<T, T[]> {
 
   merge(other: Accumulator<T, T[]>): void {
     for (const value of other.getLocalValue()) this.values.push(value);
+  }
+
+  clone(): ListAccumulator<T> {
+    const clone = new ListAccumulator<T>();
+    clone.merge(this);
+    return clone;
   }
 }
 
@@ -125,5 +158,11 @@ export class Histogram implements Accumulator<number, Map<number, number>> {
 
   merge(other: Accumulator<number, Map<number, number>>): void {
     for (const [value, n] of other.getLocalValue()) this.counts.set(value, (this.counts.get(value) ?? 0) + n);
+  }
+
+  clone(): Histogram {
+    const clone = new Histogram();
+    clone.merge(this);
+    return clone;
   }
 }

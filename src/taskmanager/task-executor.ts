@@ -61,7 +61,7 @@ export class TaskExecutor implements TaskExecutorGateway {
       for (const [name, accumulator] of own) {
         const known = merged.get(name);
         if (known) known.merge(accumulator);
-        else merged.set(name, accumulator);
+        else merged.set(name, accumulator.clone());
       }
     }
     return Object.fromEntries([...merged].map(([name, accumulator]) => [name, accumulator.getLocalValue()]));
@@ -97,7 +97,7 @@ export class TaskExecutor implements TaskExecutorGateway {
 
     let wake: () => void = () => {};
     const mailbox = new Mailbox(() => wake());
-    const outputs = descriptor.produces.map((edge) => ({ edge, channel: this.channel(job, edge) }));
+    const outputs = this.channels(job, descriptor.produces);
     const chain = new OperatorChain(
       vertex,
       (operatorId) => {
@@ -136,7 +136,7 @@ export class TaskExecutor implements TaskExecutorGateway {
       logger,
       chain,
       mailbox,
-      inputs: descriptor.consumes.map((edge) => ({ channel: this.channel(job, edge), input: edge.input })),
+      inputs: this.channels(job, descriptor.consumes).map(({ edge, channel }) => ({ channel, input: edge.input })),
       outputs: outputs.map((o) => o.channel),
       wake: () => wake(),
       onStateChange: (state, error) => {
@@ -149,11 +149,18 @@ export class TaskExecutor implements TaskExecutorGateway {
     return task;
   }
 
-  private channel(job: JobTasks, edge: JobEdge): LocalChannel {
-    const key = [edge.sourceNode, edge.targetNode, edge.input, edge.sideOutput ?? ''].join('/');
-    let channel = job.channels.get(key);
-    if (channel === undefined) job.channels.set(key, (channel = new LocalChannel()));
-    return channel;
+  /** One for each edge. A stream that is united with itself has several equal ones, in one order for both ends. */
+  private channels(job: JobTasks, edges: readonly JobEdge[]): { readonly edge: JobEdge; readonly channel: LocalChannel }[] {
+    const equalOnes = new Map<string, number>();
+    return edges.map((edge) => {
+      const ends = [edge.sourceNode, edge.targetNode, edge.input, edge.sideOutput ?? ''].join('/');
+      const before = equalOnes.get(ends) ?? 0;
+      equalOnes.set(ends, before + 1);
+      const key = `${ends}/${before}`;
+      let channel = job.channels.get(key);
+      if (channel === undefined) job.channels.set(key, (channel = new LocalChannel()));
+      return { edge, channel };
+    });
   }
 }
 

@@ -21,7 +21,7 @@ import {
   type OperatorHost,
   type OperatorSnapshot,
 } from '../operators/index.ts';
-import { HeapKeyedStateBackend, HeapOperatorStateBackend } from '../state/index.ts';
+import { createKeyedStateBackend, createOperatorStateBackend } from '../state/index.ts';
 import { Mailbox, OperatorChain } from '../task/index.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -118,8 +118,8 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
         metrics: registry.group('harness'),
         mailbox: { execute: (mail) => mailbox.post(mail) },
         accumulators: new Map<string, Accumulator<unknown, unknown>>(),
-        createKeyedStateBackend: () => new HeapKeyedStateBackend({ maxParallelism }, { clock }),
-        createOperatorStateBackend: () => new HeapOperatorStateBackend(),
+        createKeyedStateBackend: () => createKeyedStateBackend({ clock, maxParallelism }),
+        createOperatorStateBackend: () => createOperatorStateBackend(),
         sendToCoordinator: () => {},
         restoredOf: () => options.restored,
       },
@@ -173,7 +173,7 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
     } while (!this.mailbox.isEmpty);
   }
 
-  /** The end of input: the last watermark, then `finish`, while mails go on. */
+  /** The end of input: the last watermark, then `finish`, while mails go on, and time if nothing else moves. */
   async finish(): Promise<void> {
     this.processWatermark(MAX_WATERMARK);
     let done = false;
@@ -182,8 +182,8 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
     });
     finished.catch(() => {});
     while (!done) {
-      this.mailbox.runAll();
-      await this.clock.advanceByAsync(0);
+      await this.settle();
+      if (!done && this.clock.nextTimerMs !== undefined) this.advanceProcessingTime(this.clock.nextTimerMs);
     }
     await finished;
   }
@@ -222,7 +222,11 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
   }
 
   /** Keyed state entries and timers that are left: an operator that has seen the end of time should have none. */
-  stateLeft(): { readonly entries: Readonly<Record<string, number>>; readonly eventTimers: number; readonly processingTimers: number } {
+  stateLeft(): {
+    readonly entries: Readonly<Record<string, number>>;
+    readonly eventTimers: number;
+    readonly processingTimers: number;
+  } {
     const { keyedState, timerCounts } = this.host;
     const entries: Record<string, number> = {};
     for (const name of keyedState?.stateNames() ?? []) {

@@ -4,20 +4,24 @@
  * after every input, and after every second one. At the end, no state may be left.
  *
  * Not covered: the order of records of different keys that one watermark releases (compared as a set within the run
- * between two watermarks), and processing time, which stands still.
+ * between two watermarks). Processing time stands still but for the steps in the input, and at the end of input for an
+ * operator that waits for something then.
  */
 import { deepStrictEqual } from 'node:assert';
 import type { OutputTag } from '../connector/index.ts';
 import type { OperatorDefinition, OperatorSnapshot } from '../operators/index.ts';
 import { type HarnessOutput, OperatorHarness } from './operator-harness.ts';
+import { VirtualClock } from './virtual-clock.ts';
 
 export type VerifyInput =
   | { readonly value: any; readonly timestamp: number; readonly input?: 0 | 1 }
-  | { readonly watermark: number };
+  | { readonly watermark: number }
+  /** Moves processing time on by this much. */
+  | { readonly advanceMs: number };
 
 export interface VerifyOptions {
-  /** A fresh definition for each run. */
-  readonly definition: () => OperatorDefinition;
+  /** A fresh definition for each run, and for each restore in it; `clock` is that of the run. */
+  readonly definition: (clock: VirtualClock) => OperatorDefinition;
   readonly input: readonly VerifyInput[];
   readonly sideOutputs?: readonly OutputTag<any>[];
   /** What must come out; without it, the runs are only compared with each other. */
@@ -55,8 +59,9 @@ export async function verifyOperator(options: VerifyOptions): Promise<VerifyResu
 async function run(options: VerifyOptions, mode: 'BY_RECORD' | 'BATCHED', restoreEvery: number): Promise<VerifyResult> {
   const output: HarnessOutput<any>[] = [];
   const sideOutputs: Record<string, { value: any; timestamp: number }[]> = {};
+  const clock = new VirtualClock();
   const open = (restored?: OperatorSnapshot): Promise<OperatorHarness<any, any, any>> =>
-    OperatorHarness.open(options.definition(), { sideOutputs: options.sideOutputs, restored });
+    OperatorHarness.open(options.definition(clock), { clock, sideOutputs: options.sideOutputs, restored });
   let harness = await open();
   const take = (): void => {
     output.push(...harness.takeOutput());
@@ -73,6 +78,11 @@ async function run(options: VerifyOptions, mode: 'BY_RECORD' | 'BATCHED', restor
     if ('watermark' in input) {
       flush();
       harness.processWatermark(input.watermark);
+    } else if ('advanceMs' in input) {
+      flush();
+      await harness.settle();
+      harness.advanceProcessingTime(clock.currentTimeMs() + input.advanceMs);
+      await harness.settle();
     } else if (input.input === 1) {
       flush();
       harness.processElement2(input.value, input.timestamp);
