@@ -31,7 +31,12 @@ if (name === undefined) {
   const reports: BenchmarkReport[] = [];
   for (const benchmark of chosen) reports.push(await run(benchmark));
   if (values.json) {
-    const machine = { cpu: os.cpus()[0]?.model, cores: os.cpus().length, node: process.version, platform: `${os.platform()} ${os.arch()}` };
+    const machine = {
+      cpu: os.cpus()[0]?.model,
+      cores: os.cpus().length,
+      node: process.version,
+      platform: `${os.platform()} ${os.arch()}`,
+    };
     console.log(JSON.stringify({ machine, reports }, undefined, 2));
   }
 }

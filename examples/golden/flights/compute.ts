@@ -84,7 +84,10 @@ let lateForSessions = 0;
 const close = (watermark: number): void => {
   for (const [airport, sessions] of open) {
     closed.push(...sessions.filter((s) => s.end <= watermark).map((s) => ({ airport, ...s })));
-    open.set(airport, sessions.filter((s) => s.end > watermark));
+    open.set(
+      airport,
+      sessions.filter((s) => s.end > watermark),
+    );
   }
 };
 for (const row of db.prepare('SELECT origin, delay, ms, newest FROM departures ORDER BY seq').all()) {

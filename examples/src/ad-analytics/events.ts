@@ -48,7 +48,9 @@ export function adEvents(options: AdEventOptions): AdEvents {
   const users = Array.from({ length: 100 }, () => uuid(random));
   const pages = Array.from({ length: 100 }, () => uuid(random));
   const campaigns = Array.from({ length: CAMPAIGNS }, () => uuid(random));
-  const ads = campaigns.flatMap((campaign_id) => Array.from({ length: ADS_PER_CAMPAIGN }, () => ({ ad_id: uuid(random), campaign_id })));
+  const ads = campaigns.flatMap((campaign_id) =>
+    Array.from({ length: ADS_PER_CAMPAIGN }, () => ({ ad_id: uuid(random), campaign_id })),
+  );
 
   // {"user_id": "…", "page_id": "…", "ad_id": "  |  …", "ad_type": "…", "event_type": "…", "event_time": "  |  1735…  |  ", "ip_address": …
   const heads = users.flatMap((user) => pages.map((page) => ascii(`{"user_id": "${user}", "page_id": "${page}", "ad_id": "`)));

@@ -7,7 +7,8 @@
  */
 import { createReadStream } from 'node:fs';
 import { type Ad, MAX_DISORDER_MS } from './events.ts';
-import { WINDOW_MS } from './job.ts';
+
+const WINDOW_MS = 10_000;
 
 export interface Recount {
   /** Views by {@link countKey}. */

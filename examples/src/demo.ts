@@ -1,0 +1,95 @@
+/**
+ * `npm run demo [-- --events N --parallelism P --seed S --keep]`: generates ad events into a file, runs the ad-analytics
+ * job on it, and checks every count against one that was made without the engine. Exit code 1 if any differs.
+ */
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { parseArgs } from 'node:util';
+import { StreamExecutionEnvironment } from 'millrace';
+import { compareCounts, readResults } from './ad-analytics/compare.ts';
+import { adEvents } from './ad-analytics/events.ts';
+import { adAnalytics } from './ad-analytics/job.ts';
+import { recount } from './ad-analytics/recount.ts';
+import { topCampaigns } from './ad-analytics/top-campaigns.ts';
+import { wholeNumber } from './arguments.ts';
+
+const { values } = parseArgs({
+  options: {
+    events: { type: 'string', default: '2000000' },
+    parallelism: { type: 'string', default: '1' },
+    seed: { type: 'string', default: '1' },
+    keep: { type: 'boolean', default: false },
+  },
+});
+const events = wholeNumber('--events', values.events);
+const parallelism = wholeNumber('--parallelism', values.parallelism);
+const seed = wholeNumber('--seed', values.seed);
+
+const folder = await mkdtemp(join(tmpdir(), 'millrace-demo-'));
+try {
+  await demo();
+} finally {
+  if (values.keep) console.log(`\nkept  ${folder}`);
+  else await rm(folder, { recursive: true, force: true });
+}
+
+async function demo(): Promise<void> {
+  const eventsPath = join(folder, 'ad-events.jsonl');
+  const adsPath = join(folder, 'ads.json');
+  const outputPath = join(folder, 'output');
+  console.log(`Ad analytics: views of ${count(events)} ad events, per campaign and 10 seconds of event time\n`);
+
+  let bytes = 0;
+  const { ads, chunks } = adEvents({ events, seed });
+  const generated = await seconds(async () => {
+    await writeFile(adsPath, JSON.stringify(ads));
+    const counted = Readable.from(chunks).on('data', (chunk: Uint8Array) => (bytes += chunk.length));
+    await pipeline(counted, createWriteStream(eventsPath));
+  });
+  step('generate', generated, `${count(events)} lines, ${count(Math.round(bytes / 1e6))} MB, up to 5 s out of order`);
+
+  const env = StreamExecutionEnvironment.getExecutionEnvironment();
+  env.setParallelism(parallelism);
+  adAnalytics(env, { eventsPath, adsPath, outputPath });
+  const ran = await seconds(() => env.execute('Ad analytics'));
+  step('run', ran, `${(events / ran / 1e6).toFixed(2)} M events/s, ${count(Math.round(bytes / ran / 1e6))} MB/s`);
+
+  const results = readResults(outputPath);
+  const expected = await secondsAnd(() => recount(eventsPath, ads));
+  step('recount', expected.seconds, 'every line once more, without the engine');
+
+  console.log(`\n${topCampaigns(results.counts, 10).join('\n')}\n`);
+
+  const differences = compareCounts(results, expected.value);
+  if (differences.length === 0) {
+    const sides = `${count(results.malformed)} malformed and ${count(results.lateViews)} late`;
+    console.log(`check: ${count(results.counts.size)} window counts equal, and ${sides} events went to the side outputs`);
+  } else {
+    console.log(`check: ${count(differences.length)} DIFFERENCES`);
+    for (const line of differences.slice(0, 20)) console.log(`  ${line}`);
+    process.exitCode = 1;
+  }
+}
+
+async function secondsAnd<T>(work: () => Promise<T>): Promise<{ seconds: number; value: T }> {
+  const startMs = performance.now();
+  const value = await work();
+  return { seconds: (performance.now() - startMs) / 1000, value };
+}
+
+async function seconds(work: () => Promise<unknown>): Promise<number> {
+  return (await secondsAnd(work)).seconds;
+}
+
+function step(name: string, took: number, what: string): void {
+  console.log(`  ${name.padEnd(9)}${took.toFixed(2).padStart(6)} s   ${what}`);
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
