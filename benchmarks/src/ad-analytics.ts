@@ -6,6 +6,7 @@
  * passed them, late views left out. Results are added up in any order.
  */
 import {
+  BytesSource,
   type Collector,
   type DataStream,
   StreamExecutionEnvironment,
@@ -16,7 +17,6 @@ import {
 import { jsonFormat } from 'millrace/formats';
 import { type Ad, adEvents, MAX_DISORDER_MS } from '../../examples/src/ad-analytics/events.ts';
 import { forEventTimeProgress } from '../../examples/src/event-time-progress.ts';
-import { BytesSource } from '../../src/connectors/basic/index.ts';
 import { alternate, speedRatio } from './alternate.ts';
 import type { Benchmark } from './benchmark.ts';
 

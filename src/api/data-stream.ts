@@ -141,9 +141,9 @@ export class DataStream<T> {
     return this.addSinkOperator(sink.name, { create: () => new SinkOperator(sink) });
   }
 
-  /** Calls `fn` with every record. */
+  /** Calls a function with every record; a rich function also gets its timestamp and the watermark. */
   addSink(fn: ((value: T) => void) | RichSinkFunction<T>): DataStreamSink<T> {
-    return this.addSinkOperator('Sink', { create: () => new ForEachOperator(fn as (value: T) => void) });
+    return this.addSinkOperator('Sink', { create: () => new ForEachOperator(fn) });
   }
 
   /** Writes every record as a line to the standard output, behind `prefix> ` if one is given. */

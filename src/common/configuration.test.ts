@@ -15,7 +15,11 @@ test('options that are not set have their default', () => {
 });
 
 test('values are read from text and from their own type', () => {
-  const c = from({ 'parallelism.default': '4', 'pipeline.auto-watermark-interval': '2 s', 'pipeline.operator-chaining.enabled': false });
+  const c = from({
+    'parallelism.default': '4',
+    'pipeline.auto-watermark-interval': '2 s',
+    'pipeline.operator-chaining.enabled': false,
+  });
   assert.deepEqual([c.get(PARALLELISM), c.get(INTERVAL), c.get(CHAINING)], [4, 2000, false]);
   assert.equal(from({ 'pipeline.auto-watermark-interval': 50 }).get(INTERVAL), 50);
 });
@@ -25,12 +29,17 @@ test('an unknown key is an error that names the nearest known one', () => {
     code: 'INVALID_OPTION',
     message: "Unknown configuration key 'paralellism.default'. Did you mean 'parallelism.default'?",
   });
-  assert.throws(() => from({ 'something.else.entirely': 2 }), { message: "Unknown configuration key 'something.else.entirely'." });
+  assert.throws(() => from({ 'something.else.entirely': 2 }), {
+    message: "Unknown configuration key 'something.else.entirely'.",
+  });
 });
 
 test('a value of the wrong type, a function among them, is an error that says what is expected', () => {
   for (const bad of ['two', 0, 1.5, null, () => 1, 1n, {}]) {
-    assert.throws(() => from({ 'parallelism.default': bad }), { code: 'INVALID_OPTION', message: /expects a whole number, at least 1; got/ });
+    assert.throws(() => from({ 'parallelism.default': bad }), {
+      code: 'INVALID_OPTION',
+      message: /expects a whole number, at least 1; got/,
+    });
   }
   assert.throws(() => from({ 'pipeline.auto-watermark-interval': '5 parsecs' }), { message: /a duration like '200 ms'/ });
 });

@@ -41,7 +41,13 @@ export const ConfigOptions = {
   },
   /** In milliseconds. */
   duration(key: string, defaultMs: number, description: string): ConfigOption<number> {
-    return { key, defaultValue: defaultMs, description, parse: parseDuration, expects: "a duration like '200 ms', or milliseconds" };
+    return {
+      key,
+      defaultValue: defaultMs,
+      description,
+      parse: parseDuration,
+      expects: "a duration like '200 ms', or milliseconds",
+    };
   },
 };
 
@@ -63,13 +69,18 @@ export class Configuration {
       const option = options.get(key);
       if (option === undefined) {
         const near = nearest(key, [...options.keys()]);
-        throw new MillraceError('INVALID_OPTION', `Unknown configuration key '${key}'.${near ? ` Did you mean '${near}'?` : ''}`, {
-          context: { key },
-        });
+        throw new MillraceError(
+          'INVALID_OPTION',
+          `Unknown configuration key '${key}'.${near ? ` Did you mean '${near}'?` : ''}`,
+          {
+            context: { key },
+          },
+        );
       }
       const value = option.parse(raw);
       if (value === undefined) {
-        const shown = typeof raw === 'function' ? 'a function' : JSON.stringify(raw, (_, v) => (typeof v === 'bigint' ? `${v}n` : v));
+        const shown =
+          typeof raw === 'function' ? 'a function' : JSON.stringify(raw, (_, v) => (typeof v === 'bigint' ? `${v}n` : v));
         throw new MillraceError('INVALID_OPTION', `Configuration key '${key}' expects ${option.expects}; got ${shown}.`, {
           context: { key },
         });

@@ -54,10 +54,13 @@ test('depth, width, length and cycles are bounded', () => {
 
 test('any value gives a line that is at most as long as asked for', () => {
   fc.assert(
-    fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }), (value) => {
-      const text = formatValue(value, { maxChars: 100 });
-      assert.ok(text.length < 140);
-      assert.ok(!text.includes('\n'));
-    }),
+    fc.property(
+      fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }),
+      (value) => {
+        const text = formatValue(value, { maxChars: 100 });
+        assert.ok(text.length < 140);
+        assert.ok(!text.includes('\n'));
+      },
+    ),
   );
 });

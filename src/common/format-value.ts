@@ -24,7 +24,7 @@ export function formatValue(value: unknown, options: FormatOptions = {}): string
 function format(value: unknown, depth: number, budget: number): string {
   switch (typeof value) {
     case 'string':
-      return `'${(value.length > budget ? value.slice(0, budget + 1) : value).replace(/[\\'\n\r\t]/g, escape)}'`;
+      return `'${(value.length > budget ? value.slice(0, budget + 1) : value).replace(/[\\'\n\r\t]/g, escapeChar)}'`;
     case 'bigint':
       return `${value}n`;
     case 'function':
@@ -38,7 +38,7 @@ function format(value: unknown, depth: number, budget: number): string {
   }
 }
 
-function escape(char: string): string {
+function escapeChar(char: string): string {
   return char === '\n' ? '\\n' : char === '\r' ? '\\r' : char === '\t' ? '\\t' : `\\${char}`;
 }
 

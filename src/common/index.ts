@@ -10,6 +10,7 @@ export {
   systemScheduler,
   type TimerHandle,
 } from './clock.ts';
+export { type ConfigOption, ConfigOptions, Configuration, nearest } from './configuration.ts';
 export {
   ERROR_CODES,
   type ErrorCode,
@@ -20,9 +21,8 @@ export {
   serializeError,
   toError,
 } from './errors.ts';
+export { type FormatOptions, formatValue } from './format-value.ts';
 export { type JobId, type OperatorId, parseJobId, randomJobId, type VertexId } from './ids.ts';
 export { invariant, unreachable } from './invariant.ts';
 export { type LogFields, type Logger, type LogLevel, silentLogger, textLogger } from './logging.ts';
-export { type FormatOptions, formatValue } from './format-value.ts';
 export { userFrameOf } from './user-frame.ts';
-export { type ConfigOption, ConfigOptions, Configuration, nearest } from './configuration.ts';

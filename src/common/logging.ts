@@ -20,7 +20,9 @@ export function textLogger(write: (line: string) => void, minLevel: LogLevel = '
   return {
     log(level, message, fields) {
       if (RANK[level] < RANK[minLevel]) return;
-      const extra = fields ? Object.entries(fields).map(([k, v]) => ` ${k}=${typeof v === 'string' ? v : JSON.stringify(v)}`) : [];
+      const extra = fields
+        ? Object.entries(fields).map(([k, v]) => ` ${k}=${typeof v === 'string' ? v : JSON.stringify(v)}`)
+        : [];
       write(`${level.toUpperCase().padEnd(5)} ${message}${extra.join('')}`);
     },
   };

@@ -71,8 +71,26 @@ test('a chain can branch', () => {
 
 test('union, two inputs, other parallelism, other slot-sharing groups and chaining controls break chains', () => {
   const cases: [string, StreamGraph][] = [
-    ['union', graph([node(1, 'SOURCE'), node(2, 'SOURCE'), node(3, 'SINK')], [[1, 3], [2, 3]])],
-    ['two inputs', graph([node(1, 'SOURCE'), node(2, 'SOURCE'), node(3, 'SINK', { inputCount: 2 })], [[1, 3], [2, 3, 'AUTO', 1]])],
+    [
+      'union',
+      graph(
+        [node(1, 'SOURCE'), node(2, 'SOURCE'), node(3, 'SINK')],
+        [
+          [1, 3],
+          [2, 3],
+        ],
+      ),
+    ],
+    [
+      'two inputs',
+      graph(
+        [node(1, 'SOURCE'), node(2, 'SOURCE'), node(3, 'SINK', { inputCount: 2 })],
+        [
+          [1, 3],
+          [2, 3, 'AUTO', 1],
+        ],
+      ),
+    ],
     ['parallelism', graph([node(1, 'SOURCE'), node(3, 'SINK', { parallelism: 2 })], [[1, 3]])],
     ['group', graph([node(1, 'SOURCE'), node(3, 'SINK', { slotSharingGroup: 'other' })], [[1, 3]])],
     ['HEAD', graph([node(1, 'SOURCE'), node(3, 'SINK', { chainingStrategy: 'HEAD' })], [[1, 3]])],
@@ -90,7 +108,10 @@ test('edges that say nothing are FORWARD between equal parallelism and REBALANCE
 
 test('an explicit forward() between different parallelism is refused', () => {
   const g = graph([node(1, 'SOURCE'), node(2, 'SINK', { parallelism: 3 })], [[1, 2, 'FORWARD']]);
-  assert.throws(() => generateJobGraph(g, JOB), { code: 'INVALID_PROGRAM', message: /forward\(\) from 'op1' \(parallelism 1\) to 'op2' \(parallelism 3\)/ });
+  assert.throws(() => generateJobGraph(g, JOB), {
+    code: 'INVALID_PROGRAM',
+    message: /forward\(\) from 'op1' \(parallelism 1\) to 'op2' \(parallelism 3\)/,
+  });
 });
 
 test('an empty graph and one without a sink are refused with what to do', () => {
@@ -110,13 +131,30 @@ test('a uid that is used twice is refused, naming both operators and where they 
 });
 
 test('a uid alone decides the id; without one, structure does and names do not', () => {
-  const ids = (g: StreamGraph): string[] => generateJobGraph(g, JOB).vertices.flatMap((v) => v.operators.map((o) => o.operatorId));
-  const base = graph([node(1, 'SOURCE'), node(2, 'OPERATOR', { uid: 'x' }), node(3, 'SINK')], [[1, 2], [2, 3]]);
-  const renamed = graph([node(1, 'SOURCE', { name: 'other' }), node(2, 'OPERATOR', { uid: 'x' }), node(3, 'SINK')], [[1, 2], [2, 3]]);
+  const ids = (g: StreamGraph): string[] =>
+    generateJobGraph(g, JOB).vertices.flatMap((v) => v.operators.map((o) => o.operatorId));
+  const base = graph(
+    [node(1, 'SOURCE'), node(2, 'OPERATOR', { uid: 'x' }), node(3, 'SINK')],
+    [
+      [1, 2],
+      [2, 3],
+    ],
+  );
+  const renamed = graph(
+    [node(1, 'SOURCE', { name: 'other' }), node(2, 'OPERATOR', { uid: 'x' }), node(3, 'SINK')],
+    [
+      [1, 2],
+      [2, 3],
+    ],
+  );
   assert.deepEqual(ids(renamed), ids(base));
   const moved = graph(
     [node(1, 'SOURCE'), node(2, 'OPERATOR'), node(3, 'OPERATOR', { uid: 'x' }), node(4, 'SINK')],
-    [[1, 2], [2, 3], [3, 4]],
+    [
+      [1, 2],
+      [2, 3],
+      [3, 4],
+    ],
   );
   assert.equal(ids(moved)[2], ids(base)[1]);
   assert.notEqual(ids(moved)[3], ids(base)[2]);
@@ -144,12 +182,29 @@ test('max parallelism follows the rule of Flink unless given, and cannot be belo
 test('plans name operators, strategies and predecessors', () => {
   const g = graph(
     [node(1, 'SOURCE'), node(2, 'OPERATOR', { keyed: true, uid: 'count' }), node(3, 'SINK')],
-    [[1, 2, 'HASH'], [2, 3]],
+    [
+      [1, 2, 'HASH'],
+      [2, 3],
+    ],
   );
   assert.deepEqual(executionPlan(g).nodes, [
     { id: 1, type: 'Source: op1', pact: 'Data Source', contents: 'op1', parallelism: 1 },
-    { id: 2, type: 'op2', pact: 'Operator', contents: 'op2', parallelism: 1, predecessors: [{ id: 1, ship_strategy: 'HASH', side: 'first' }] },
-    { id: 3, type: 'Sink: op3', pact: 'Data Sink', contents: 'op3', parallelism: 1, predecessors: [{ id: 2, ship_strategy: 'FORWARD', side: 'first' }] },
+    {
+      id: 2,
+      type: 'op2',
+      pact: 'Operator',
+      contents: 'op2',
+      parallelism: 1,
+      predecessors: [{ id: 1, ship_strategy: 'HASH', side: 'first' }],
+    },
+    {
+      id: 3,
+      type: 'Sink: op3',
+      pact: 'Data Sink',
+      contents: 'op3',
+      parallelism: 1,
+      predecessors: [{ id: 2, ship_strategy: 'FORWARD', side: 'first' }],
+    },
   ]);
   const made = generateJobGraph(g, JOB);
   const [downstream] = jobPlan(made).nodes;
@@ -157,6 +212,15 @@ test('plans name operators, strategies and predecessors', () => {
   assert.equal(downstream?.inputs?.[0]?.ship_strategy, 'HASH');
   assert.equal(
     planTree(made),
-    ["Job 'test': 2 vertices", '', '1. parallelism 1', '   Source: op1', '', '2. parallelism 1  <- HASH from 1', '   op2  (keyed)  [uid count]', '   └─ Sink: op3'].join('\n'),
+    [
+      "Job 'test': 2 vertices",
+      '',
+      '1. parallelism 1',
+      '   Source: op1',
+      '',
+      '2. parallelism 1  <- HASH from 1',
+      '   op2  (keyed)  [uid count]',
+      '   └─ Sink: op3',
+    ].join('\n'),
   );
 });

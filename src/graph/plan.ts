@@ -25,7 +25,11 @@ export function executionPlan(program: StreamGraph): ExecutionPlan {
     nodes: graph.nodes.map((node) => {
       const predecessors = graph.edges
         .filter((e) => e.target === node.id)
-        .map((e) => ({ id: e.source, ship_strategy: e.partitioner, side: e.input === 0 ? ('first' as const) : ('second' as const) }));
+        .map((e) => ({
+          id: e.source,
+          ship_strategy: e.partitioner,
+          side: e.input === 0 ? ('first' as const) : ('second' as const),
+        }));
       return {
         id: node.id,
         type: node.kind === 'SOURCE' ? `Source: ${node.name}` : node.kind === 'SINK' ? `Sink: ${node.name}` : node.name,
@@ -48,7 +52,12 @@ export interface JobPlan {
     readonly operator: string;
     readonly operator_strategy: string;
     readonly description: string;
-    readonly inputs?: readonly { readonly num: number; readonly id: string; readonly ship_strategy: string; readonly exchange: string }[];
+    readonly inputs?: readonly {
+      readonly num: number;
+      readonly id: string;
+      readonly ship_strategy: string;
+      readonly exchange: string;
+    }[];
     readonly optimizer_properties: object;
   }[];
 }
@@ -88,7 +97,10 @@ export function planTree(graph: JobGraph): string {
       const side = e.sideOutput === undefined ? '' : ` side output '${e.sideOutput}'`;
       return `${e.partitioner} from ${number.get(e.source)}${side}${e.input > 0 ? ' (second input)' : ''}`;
     });
-    lines.push('', `${number.get(vertex.id)}. parallelism ${vertex.parallelism}${from.length > 0 ? `  <- ${from.join(', ')}` : ''}`);
+    lines.push(
+      '',
+      `${number.get(vertex.id)}. parallelism ${vertex.parallelism}${from.length > 0 ? `  <- ${from.join(', ')}` : ''}`,
+    );
     const print = (node: number, prefix: string, last: boolean, root: boolean): void => {
       const operator = vertex.operators.find((o) => o.node === node);
       if (operator === undefined) return;

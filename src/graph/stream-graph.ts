@@ -9,16 +9,7 @@
  * How records travel along an edge. FORWARD keeps them in their subtask; the others redistribute. AUTO is for edges where
  * the program says nothing: FORWARD if both sides have the same parallelism, otherwise REBALANCE.
  */
-export type Partitioner =
-  | 'AUTO'
-  | 'FORWARD'
-  | 'HASH'
-  | 'REBALANCE'
-  | 'RESCALE'
-  | 'SHUFFLE'
-  | 'BROADCAST'
-  | 'GLOBAL'
-  | 'CUSTOM';
+export type Partitioner = 'AUTO' | 'FORWARD' | 'HASH' | 'REBALANCE' | 'RESCALE' | 'SHUFFLE' | 'BROADCAST' | 'GLOBAL' | 'CUSTOM';
 
 /** ALWAYS: chained to its input where possible. HEAD: starts a chain. NEVER: a chain of its own. */
 export type ChainingStrategy = 'ALWAYS' | 'HEAD' | 'NEVER';

@@ -52,21 +52,40 @@ export class MetricRegistry {
     return {
       scope,
       addGroup: (name) => this.group(...scope, name),
-      counter: (name) => register(name, (m) => m instanceof Counter, () => new Counter()),
-      counterOf: (name, read) => register(name, (m) => m instanceof Counter, () => new CounterView(read)),
+      counter: (name) =>
+        register(
+          name,
+          (m) => m instanceof Counter,
+          () => new Counter(),
+        ),
+      counterOf: (name, read) =>
+        register(
+          name,
+          (m) => m instanceof Counter,
+          () => new CounterView(read),
+        ),
       gauge: <T>(name: string, read: () => T) => {
         const id = [...scope, name].join('.');
         this.metrics.set(id, { scope, name, metric: { getValue: read } });
         return (this.metrics.get(id) as RegisteredMetric).metric as Gauge<T>;
       },
       meter: (name, read) =>
-        register(name, (m) => m instanceof Meter, () => {
-          const meter = new Meter(read);
-          meter.sample(this.clock.monotonicMs());
-          this.meters.push(meter);
-          return meter;
-        }),
-      histogram: (name, size) => register(name, (m) => m instanceof Histogram, () => new Histogram(size)),
+        register(
+          name,
+          (m) => m instanceof Meter,
+          () => {
+            const meter = new Meter(read);
+            meter.sample(this.clock.monotonicMs());
+            this.meters.push(meter);
+            return meter;
+          },
+        ),
+      histogram: (name, size) =>
+        register(
+          name,
+          (m) => m instanceof Histogram,
+          () => new Histogram(size),
+        ),
     };
   }
 
@@ -94,7 +113,15 @@ export function metricValue(metric: Metric): unknown {
   if (metric instanceof Meter) return metric.getRate();
   if (metric instanceof Histogram) {
     const s = metric.getStatistics();
-    return { count: s.count, min: s.min, max: s.max, mean: s.mean, p50: s.quantile(0.5), p95: s.quantile(0.95), p99: s.quantile(0.99) };
+    return {
+      count: s.count,
+      min: s.min,
+      max: s.max,
+      mean: s.mean,
+      p50: s.quantile(0.5),
+      p95: s.quantile(0.95),
+      p99: s.quantile(0.99),
+    };
   }
   return metric.getValue();
 }

@@ -7,14 +7,13 @@
  */
 import { MillraceError } from '../common/index.ts';
 import { NO_TIMESTAMP, type OutputTag } from '../connector/index.ts';
-import type { BroadcastState, MapStateDescriptor, ReadOnlyBroadcastState } from '../state/index.ts';
+import type { BroadcastState, KeyedStateDescriptor, MapStateDescriptor, ReadOnlyBroadcastState } from '../state/index.ts';
 import type {
   BroadcastContext,
   BroadcastProcessFunction,
   KeyedBroadcastContext,
   KeyedBroadcastProcessFunction,
   KeyedReadOnlyBroadcastContext,
-  KeyedStateDescriptor,
   ReadOnlyBroadcastContext,
   TimeDomain,
 } from './functions.ts';

@@ -10,6 +10,7 @@ import type {
   AggregatingState,
   AggregatingStateDescriptor,
   BroadcastState,
+  KeyedStateDescriptor,
   ListState,
   ListStateDescriptor,
   MapState,
@@ -150,14 +151,6 @@ export interface BroadcastProcessFunction<T, B, R> extends RichFunction {
   processElement(value: T, context: ReadOnlyBroadcastContext, out: Collector<R>): void;
   processBroadcastElement(value: B, context: BroadcastContext, out: Collector<R>): void;
 }
-
-/** Any of the descriptors of keyed state. */
-export type KeyedStateDescriptor =
-  | ValueStateDescriptor<any>
-  | ListStateDescriptor<any>
-  | MapStateDescriptor<any, any>
-  | ReducingStateDescriptor<any>
-  | AggregatingStateDescriptor<any, any, any>;
 
 export interface KeyedBroadcastContext<K> extends BroadcastContext {
   /** Calls `visit` with every key that has this state, and the state set to that key. */

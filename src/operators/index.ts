@@ -17,8 +17,44 @@ export {
 export { type AsyncOutputMode, AsyncWaitOperator, type AsyncWaitOptions } from './async/async-wait-operator.ts';
 export { BroadcastProcessOperator, KeyedBroadcastProcessOperator } from './broadcast-operators.ts';
 export { CoFlatMapOperator, CoMapOperator, CoProcessOperator, KeyedCoProcessOperator } from './co-operators.ts';
-export type * from './functions.ts';
-export { methodOf, richOf } from './functions.ts';
+export {
+  type BroadcastContext,
+  type BroadcastProcessFunction,
+  type CoFlatMapFunction,
+  type CoGroupFunction,
+  type Collector,
+  type CoMapFunction,
+  type CoProcessFunction,
+  type FilterFunction,
+  type FlatMapFunction,
+  type JoinFunction,
+  type KeyedBroadcastContext,
+  type KeyedBroadcastProcessFunction,
+  type KeyedCoProcessFunction,
+  type KeyedProcessContext,
+  type KeyedProcessFunction,
+  type KeyedReadOnlyBroadcastContext,
+  type MapFunction,
+  methodOf,
+  type OnTimerContext,
+  type Partitioner,
+  type ProcessContext,
+  type ProcessFunction,
+  type ProcessJoinContext,
+  type ProcessJoinFunction,
+  type ReadOnlyBroadcastContext,
+  type RichCoGroupFunction,
+  type RichFilterFunction,
+  type RichFlatMapFunction,
+  type RichFunction,
+  type RichJoinFunction,
+  type RichMapFunction,
+  type RichSinkFunction,
+  type RuntimeContext,
+  richOf,
+  type TimeDomain,
+  type TimerService,
+} from './functions.ts';
 export {
   InternalTimerService,
   type InternalTimerSnapshot,

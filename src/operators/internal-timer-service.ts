@@ -125,4 +125,3 @@ export class InternalTimerService {
     this.scheduleWakeUp();
   }
 }
-

@@ -1,9 +1,9 @@
 /**
  * map, filter, flatMap: written into the chain's generated function, so that a record passes them without a call of ours.
  */
-import type { FilterFunction, FlatMapFunction, MapFunction, RichFunction } from './functions.ts';
+import type { FilterFunction, FlatMapFunction, MapFunction, RichFunction, RichSinkFunction } from './functions.ts';
 import { methodOf, richOf } from './functions.ts';
-import type { ChainCode, EmitCode, OperatorContext, StreamOperator } from './operator.ts';
+import { type ChainCode, type EmitCode, MIN_WATERMARK, type OperatorContext, type StreamOperator } from './operator.ts';
 
 /** An operator around one user function: opens and closes it. */
 abstract class FunctionOperator implements StreamOperator {
@@ -69,13 +69,22 @@ if (${result} !== undefined) for (const ${item} of ${result}) ${collect}(${item}
   }
 }
 
-/** The end of a stream in a plain function. */
+/** The end of a stream in a function. */
 export class ForEachOperator<T> extends FunctionOperator {
-  constructor(fn: (value: T) => void) {
+  private readonly invocation = { timestamp: undefined as number | undefined, currentWatermark: MIN_WATERMARK };
+
+  constructor(fn: ((value: T) => void) | RichSinkFunction<T>) {
     super(fn);
   }
 
-  inline(code: ChainCode, value: string): string {
-    return `${code.bind(methodOf(this.fn, 'invoke'), 'sink')}(${value});`;
+  inline(code: ChainCode, value: string, timestamp: string): string {
+    const sink = code.bind(methodOf(this.fn, 'invoke'), 'sink');
+    if (typeof this.fn === 'function') return `${sink}(${value});`;
+    const invocation = code.bind(this.invocation, 'invocation');
+    return `${invocation}.timestamp = ${timestamp} === -Infinity ? undefined : ${timestamp};\n${sink}(${value}, ${invocation});`;
+  }
+
+  processWatermark(timestamp: number): void {
+    this.invocation.currentWatermark = timestamp;
   }
 }

@@ -17,7 +17,6 @@ import {
   type ProcessingTimeService,
   type Triggerable,
 } from './internal-timer-service.ts';
-import { attributeFailure } from './operator-failure.ts';
 import {
   type MailboxExecutor,
   MIN_WATERMARK,
@@ -26,6 +25,7 @@ import {
   type Output,
   type StreamOperator,
 } from './operator.ts';
+import { attributeFailure } from './operator-failure.ts';
 
 /** Where events go behind an output: the next operator of the chain, or a channel. */
 export interface EventTarget {

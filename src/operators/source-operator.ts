@@ -6,7 +6,15 @@
  * slowest time comes from the coordinator, which sees all sources of the group.
  */
 import { MillraceError } from '../common/index.ts';
-import type { CoordinatorEvent, InputStatus, ReaderEvent, RecordBatch, Source, SourceReader, SourceSplit } from '../connector/index.ts';
+import type {
+  CoordinatorEvent,
+  InputStatus,
+  ReaderEvent,
+  RecordBatch,
+  Source,
+  SourceReader,
+  SourceSplit,
+} from '../connector/index.ts';
 import { ListStateDescriptor } from '../state/index.ts';
 import { MAX_WATERMARK, type OperatorContext } from './operator.ts';
 import { TimestampsAndWatermarksOperator } from './timestamps-and-watermarks-operator.ts';

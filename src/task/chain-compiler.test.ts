@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { StreamOperator } from '../operators/index.ts';
-import { FilterOperator, FlatMapOperator, MapOperator } from '../operators/map-operators.ts';
+import { FilterOperator, FlatMapOperator, MapOperator, type StreamOperator } from '../operators/index.ts';
 import { type ChainNode, type ChainTarget, type CompiledChain, compileChain, type FailFunction } from './chain-compiler.ts';
 
 interface Written {
@@ -57,7 +56,10 @@ test('records without timestamps carry minus infinity', () => {
 test('a branching chain hands every record to every branch, in order', () => {
   const a = sink();
   const b = sink();
-  const chain = compileChain([node(times(1), [{ node: 1 }, { node: 2 }]), node(times(10), [a.target]), node(times(100), [b.target])], rethrow);
+  const chain = compileChain(
+    [node(times(1), [{ node: 1 }, { node: 2 }]), node(times(10), [a.target]), node(times(100), [b.target])],
+    rethrow,
+  );
   run(chain, [1, 2]);
   assert.deepEqual(values(a.written), [10, 20]);
   assert.deepEqual(values(b.written), [100, 200]);
@@ -66,7 +68,8 @@ test('a branching chain hands every record to every branch, in order', () => {
 test('a filter does not skip what an operator before it does after emitting', () => {
   const log: string[] = [];
   const after: StreamOperator = {
-    inline: (code, value, time, emit) => `${emit(value, time)}\n${code.bind((v: unknown) => log.push(`after ${v}`), 'after')}(${value});`,
+    inline: (code, value, time, emit) =>
+      `${emit(value, time)}\n${code.bind((v: unknown) => log.push(`after ${v}`), 'after')}(${value});`,
   };
   const { target, written } = sink();
   const chain = compileChain([node(after, [{ node: 1 }]), node(new FilterOperator((x: number) => x > 1), [target])], rethrow);
@@ -176,7 +179,9 @@ test('a failure names the operator at work and the record that it got', () => {
 
 test('a chain of a hundred operators works, in several functions', () => {
   const { target, written } = sink();
-  const nodes = Array.from({ length: 100 }, (_, i) => node(new MapOperator((x: number) => x + 1), [i === 99 ? target : { node: i + 1 }]));
+  const nodes = Array.from({ length: 100 }, (_, i) =>
+    node(new MapOperator((x: number) => x + 1), [i === 99 ? target : { node: i + 1 }]),
+  );
   const chain = compileChain(nodes, rethrow);
   run(chain, [0, 1]);
   assert.deepEqual(values(written), [100, 101]);

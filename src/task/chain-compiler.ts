@@ -219,7 +219,8 @@ function assignSlots(nodes: readonly ChainNode[]): { inSlots: number[]; outSlots
   nodes.forEach((node, i) => {
     if (inSlots[i] === -1) inSlots[i] = slotCount++;
     outSlots[i] = node.operator.oneToOne ? (inSlots[i] as number) : slotCount++;
-    for (const target of node.mainTargets) if ('node' in target && !sideIn.has(target.node)) inSlots[target.node] = outSlots[i] as number;
+    for (const target of node.mainTargets)
+      if ('node' in target && !sideIn.has(target.node)) inSlots[target.node] = outSlots[i] as number;
   });
   return { inSlots, outSlots, slotCount };
 }

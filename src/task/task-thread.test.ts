@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { VirtualClock } from '../testing/virtual-clock.ts';
+import { VirtualClock } from '../testing/index.ts';
 import { type StepResult, TaskThread } from './task-thread.ts';
 
 /** A task that does what its script says, and notes each step. */
