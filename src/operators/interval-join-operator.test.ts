@@ -88,19 +88,21 @@ test('the function sees both times and that of the result, and has side outputs'
   await harness.close();
 });
 
-test('what the watermark has passed is let go of, on each side as late as a partner can come', async () => {
+test('what the watermark has passed is let go of by buckets of 110 ms, not before a partner can no longer come', async () => {
   const harness = await OperatorHarness.open<Item, string, Item>(joinOf({ lowerBoundMs: -10, upperBoundMs: 100 }));
   harness.processElement(item('a', 'l'), 1000);
   harness.processElement2(item('a', 'r'), 500);
   const left = (): unknown => harness.stateLeft().entries;
   assert.deepEqual(left(), { 'left-buffer': 1, 'right-buffer': 1 });
-  harness.processWatermark(500 + 10 + 55);
+  harness.processWatermark(559);
+  assert.deepEqual(left(), { 'left-buffer': 1, 'right-buffer': 1 });
+  harness.processWatermark(560);
   assert.deepEqual(left(), { 'left-buffer': 1 });
   harness.processWatermark(1000 + 100);
   assert.deepEqual(left(), { 'left-buffer': 1 });
   harness.processElement2(item('a', 'r1100'), 1100);
   assert.deepEqual(harness.takeValues(), ['l-r1100']);
-  harness.processWatermark(1000 + 100 + 55);
+  harness.processWatermark(1100 + 100);
   assert.deepEqual(left(), { 'right-buffer': 1 });
   await harness.close();
 });
