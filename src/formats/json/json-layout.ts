@@ -13,7 +13,7 @@
 import { objectLiteral } from '../object-literal.ts';
 import type { StringCache } from '../string-cache.ts';
 import type { ScanArea } from '../wasm/scan-area.ts';
-import { ENTRY_SHIFT, FLAG_SPECIAL } from '../wasm/structural-scan.ts';
+import { ENTRY_SHIFT, FLAG_DOUBT } from '../wasm/structural-scan.ts';
 import type { JsonType } from './json-type.ts';
 import { FAILED, type JsonWalker, type LayoutTrace } from './json-walker.ts';
 
@@ -203,7 +203,7 @@ function skipValue(kind: ValueStart): string[] {
   switch (kind) {
     case 'string':
       return [
-        `if (B[p]===34) { ${FIND_STRING_END} if ((e&${FLAG_SPECIAL})!==0 && !W.isString(p+1,q)) break read; ${PASS_STRING} }`,
+        `if (B[p]===34) { ${FIND_STRING_END} if ((e&${FLAG_DOUBT})!==0 && !W.isString(p+1,q)) break read; ${PASS_STRING} }`,
         `else { ${SKIP_ANY} }`,
       ];
     case 'number':

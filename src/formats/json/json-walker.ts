@@ -14,7 +14,7 @@ import { StringCache } from '../string-cache.ts';
 import { asciiText, excerpt, utf8Bytes, utf8Text } from '../text-decoding.ts';
 import { readTimestamp } from '../timestamp-text.ts';
 import type { ScanArea } from '../wasm/scan-area.ts';
-import { ENTRY_SHIFT, FLAG_NON_ASCII, FLAG_SPECIAL } from '../wasm/structural-scan.ts';
+import { ENTRY_SHIFT, FLAG_DOUBT, FLAG_NON_ASCII, FLAG_SPECIAL } from '../wasm/structural-scan.ts';
 import type { CompiledSchema, JsonType } from './json-type.ts';
 
 /** What reading returns instead of a value when it failed. */
@@ -375,7 +375,7 @@ export class JsonWalker {
   private buildString(start: number, end: number, flags: number): string | undefined {
     if ((flags & SPECIAL_OR_NON_ASCII) === 0) return asciiText(this.bytes, start, end);
     if ((flags & FLAG_SPECIAL) === 0) return utf8Text(this.bytes, start, end);
-    if (this.stringFault(start, end) >= 0) return undefined;
+    if ((flags & FLAG_DOUBT) !== 0 && this.stringFault(start, end) >= 0) return undefined;
     return JSON.parse(utf8Text(this.bytes, start - 1, end + 1)) as string;
   }
 
@@ -628,7 +628,7 @@ export class JsonWalker {
   private skipString(): boolean {
     const end = this.stringEnd();
     if (end < 0) return false;
-    if (((this.entries[this.k + 1] as number) & FLAG_SPECIAL) !== 0 && this.stringFault(this.p + 1, end) >= 0) {
+    if (((this.entries[this.k + 1] as number) & FLAG_DOUBT) !== 0 && this.stringFault(this.p + 1, end) >= 0) {
       this.brokenString(this.p + 1, end);
       return false;
     }

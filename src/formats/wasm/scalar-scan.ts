@@ -3,7 +3,9 @@
  *
  * Runs where WebAssembly or its SIMD is missing (about ten times slower), and is the model that the tests hold the kernels to.
  */
-import { ENTRY_SHIFT, FLAG_NEWLINE, FLAG_NON_ASCII, FLAG_QUOTED_NEWLINE, FLAG_SPECIAL } from './structural-scan.ts';
+import { ENTRY_SHIFT, FLAG_DOUBT, FLAG_NEWLINE, FLAG_NON_ASCII, FLAG_QUOTED_NEWLINE, FLAG_SPECIAL } from './structural-scan.ts';
+
+const SIMPLE_ESCAPES = [...'"\\/bfnrt'].map((char) => char.charCodeAt(0));
 
 /** Writes the entries of `bytes[0 .. length)` to `entries` and returns their number. */
 export function scanJsonScalar(bytes: Uint8Array, length: number, entries: Int32Array): number {
@@ -20,8 +22,9 @@ export function scanJsonScalar(bytes: Uint8Array, length: number, entries: Int32
       flags |= FLAG_SPECIAL;
       escaped = !escaped;
     } else {
-      if (byte < 0x20) flags |= FLAG_SPECIAL;
+      if (byte < 0x20) flags |= FLAG_SPECIAL | FLAG_DOUBT;
       else if (byte > 0x7f) flags |= FLAG_NON_ASCII;
+      if (escaped && !SIMPLE_ESCAPES.includes(byte)) flags |= FLAG_DOUBT;
       escaped = false;
     }
   }

@@ -30,6 +30,8 @@ export const ENTRY_SHIFT = 4;
 export const FLAG_SPECIAL = 1;
 /** A byte above 127. */
 export const FLAG_NON_ASCII = 2;
+/** JSON: a control character, or an escape that is not one of a backslash and one of `"\\/bfnrt`: somebody must look. */
+export const FLAG_DOUBT = 4;
 /** CSV: the entry is a newline, not a delimiter. */
 export const FLAG_NEWLINE = 4;
 /** CSV: a newline within quotes. */
@@ -65,6 +67,7 @@ const dropLowest = (l: Locals, mask: string): Code => l.set(mask, i64.and(l.get(
 const lowestPosition = (l: Locals): Code =>
   i32.shl(i32.add(l.get('at'), i32.wrap(i64.ctz(l.get('mask')))), i32.const(ENTRY_SHIFT));
 
+const not = (mask: Code): Code => i64.xor(mask, i64.const(-1n));
 const isSet = (mask: Code): Code => i64.ne(mask, i64.const(0n));
 
 /** Writes an entry and moves on. */
@@ -73,7 +76,7 @@ const emit = (l: Locals, entry: Code): Code =>
 
 /** Bits of `mask` below the lowest bit of `mask` named `low` (already isolated, minus one). */
 const below = (l: Locals, mask: string): Code => i64.and(l.get(mask), l.get('low'));
-const keepAbove = (l: Locals, mask: string): Code => l.set(mask, i64.and(l.get(mask), i64.xor(l.get('low'), i64.const(-1n))));
+const keepAbove = (l: Locals, mask: string): Code => l.set(mask, i64.and(l.get(mask), not(l.get('low'))));
 
 const loadBlock = (l: Locals): Code =>
   block(...[0, 1, 2, 3].map((i) => l.set(`v${i}`, v128.load(i32.add(l.get('input'), l.get('at')), i * 16))));
@@ -106,6 +109,7 @@ const scanJson = {
     ['newlines', I64],
     ['special', I64],
     ['high', I64],
+    ['doubt', I64],
     ['backslash', I64],
     ['escaped', I64],
     ['carry', I64],
@@ -120,6 +124,11 @@ const scanJson = {
   body: (l: Locals) => {
     const v = (i: number) => l.get(`v${i}`);
     const n = (i: number) => l.get(`n${i}`);
+    const flags = (mask: (name: string) => Code): Code =>
+      i32.or(
+        isSet(mask('special')),
+        i32.or(i32.shl(isSet(mask('high')), i32.const(1)), i32.shl(isSet(mask('doubt')), i32.const(2))),
+      );
     const structural = (i: number) => v128.or(v128.eqI8(v(i), splat(0x22)), n(i));
     return block(
       l.set('start', l.get('out')),
@@ -149,27 +158,52 @@ const scanJson = {
               'special',
               i64.and(
                 mask64((i) => l.get(`s${i}`)),
-                i64.xor(l.get('high'), i64.const(-1n)),
+                not(l.get('high')),
               ),
             ),
+            l.set('doubt', i64.and(l.get('special'), not(l.get('backslash')))),
             ...escapedBytes(l),
-            l.set('mask', i64.or(i64.and(l.get('mask'), i64.xor(l.get('escaped'), i64.const(-1n))), l.get('newlines'))),
+            ifElse(isSet(l.get('escaped')), [
+              l.set(
+                'doubt',
+                i64.or(
+                  l.get('doubt'),
+                  i64.and(
+                    l.get('escaped'),
+                    not(
+                      i64.or(
+                        mask64((i) => simpleEscapes(v(i))),
+                        l.get('newlines'),
+                      ),
+                    ),
+                  ),
+                ),
+              ),
+            ]),
+            l.set('mask', i64.or(i64.and(l.get('mask'), not(l.get('escaped'))), l.get('newlines'))),
             whileLoop(
               isSet(l.get('mask')),
               l.set('low', i64.xor(l.get('mask'), i64.sub(l.get('mask'), i64.const(1n)))),
               l.set('low', i64.shrU(l.get('low'), i64.const(1n))),
               emit(
                 l,
-                i32.or(lowestPosition(l), i32.or(isSet(below(l, 'special')), i32.shl(isSet(below(l, 'high')), i32.const(1)))),
+                i32.or(
+                  lowestPosition(l),
+                  flags((name) => below(l, name)),
+                ),
               ),
               keepAbove(l, 'special'),
               keepAbove(l, 'high'),
+              keepAbove(l, 'doubt'),
               dropLowest(l, 'mask'),
             ),
             patchPending(l),
             l.set(
               'pending',
-              i32.or(l.get('pending'), i32.or(isSet(l.get('special')), i32.shl(isSet(l.get('high')), i32.const(1)))),
+              i32.or(
+                l.get('pending'),
+                flags((name) => l.get(name)),
+              ),
             ),
           ],
           [whileLoop(isSet(l.get('mask')), emit(l, lowestPosition(l)), dropLowest(l, 'mask')), patchPending(l)],
@@ -181,6 +215,10 @@ const scanJson = {
   },
 } as const;
 
+/** The bytes that make an escape sequence with a backslash before them. */
+const simpleEscapes = (vector: Code): Code =>
+  [...'"\\/bfnrt'].map((char) => v128.eqI8(vector, splat(char.charCodeAt(0)))).reduce((a, b) => v128.or(a, b));
+
 /** Sets `escaped` to the bytes that a backslash escapes, and `carry` to 1 if the first byte of the next block is. */
 function escapedBytes(l: Locals): Code[] {
   const even = i64.const(0x5555555555555555n);
@@ -189,9 +227,9 @@ function escapedBytes(l: Locals): Code[] {
       i64.eqz(l.get('backslash')),
       [l.set('escaped', l.get('carry')), l.set('carry', i64.const(0n))],
       [
-        l.set('backslash', i64.and(l.get('backslash'), i64.xor(l.get('carry'), i64.const(-1n)))),
+        l.set('backslash', i64.and(l.get('backslash'), not(l.get('carry')))),
         l.set('follows', i64.or(i64.shl(l.get('backslash'), i64.const(1n)), l.get('carry'))),
-        l.set('odd', i64.and(l.get('backslash'), i64.xor(i64.or(even, l.get('follows')), i64.const(-1n)))),
+        l.set('odd', i64.and(l.get('backslash'), not(i64.or(even, l.get('follows'))))),
         l.set('sum', i64.add(l.get('odd'), l.get('backslash'))),
         l.set('carry', i64.extendU(i64.ltU(l.get('sum'), l.get('odd')))),
         l.set('escaped', i64.and(i64.xor(even, i64.shl(l.get('sum'), i64.const(1n))), l.get('follows'))),
@@ -273,7 +311,7 @@ const scanCsv = {
             ...prefixXor,
             l.set('inside', i64.xor(l.get('inside'), l.get('carry'))),
             l.set('carry', i64.shrS(l.get('inside'), i64.const(63n))),
-            l.set('mask', i64.and(l.get('mask'), i64.xor(l.get('inside'), i64.const(-1n)))),
+            l.set('mask', i64.and(l.get('mask'), not(l.get('inside')))),
             l.set('inner', i64.and(l.get('newlines'), l.get('inside'))),
             whileLoop(
               isSet(l.get('mask')),
