@@ -54,7 +54,6 @@ interface RegisteredState {
 
 export class HeapKeyedStateBackend implements KeyedStateBackend {
   private readonly context = new KeyContext();
-  private readonly partitioned = this.context.addFamily();
   private readonly states = new Map<string, RegisteredState>();
   private readonly unclaimed = new UnclaimedState();
   private readonly clock: Clock;
@@ -177,7 +176,7 @@ export class HeapKeyedStateBackend implements KeyedStateBackend {
   }
 
   private createState(descriptor: KeyedStateDescriptor, meta: StateMeta): RegisteredState {
-    const family = meta.namespaced ? this.context.addFamily() : this.partitioned;
+    const family = meta.namespaced ? this.context.addNamespacedFamily() : this.context.partitioned;
     const slot = family.slots;
     const { ttlConfig } = descriptor;
     if (ttlConfig === undefined) {

@@ -26,13 +26,15 @@ export function readSlot(entry: KeyEntry, slot: number): unknown {
 }
 
 export function writeSlot(entry: KeyEntry, slot: number, value: unknown): void {
-  if (slot === 0) {
-    entry.first = value;
-    return;
-  }
+  if (slot === 0) entry.first = value;
+  else writeRest(entry, slot - 1, value);
+}
+
+/** Apart, so that the common path is inlined. */
+function writeRest(entry: KeyEntry, index: number, value: unknown): void {
   entry.rest ??= [];
-  while (entry.rest.length < slot) entry.rest.push(undefined);
-  entry.rest[slot - 1] = value;
+  while (entry.rest.length < index) entry.rest.push(undefined);
+  entry.rest[index] = value;
 }
 
 export class KeyTable {
@@ -92,7 +94,11 @@ export class KeyTable {
 }
 
 function shardOf(key: CanonicalKey): number {
-  if (typeof key === 'number') return Math.imul(key, 0x9e3779b1) >>> 26;
+  return typeof key === 'number' ? Math.imul(key, 0x9e3779b1) >>> 26 : shardOfOther(key);
+}
+
+/** Apart, so that lookups of numbers are inlined. */
+function shardOfOther(key: string | bigint | boolean): number {
   if (typeof key !== 'string') return typeof key === 'bigint' ? Number(BigInt.asUintN(6, key)) : 0;
   const { length } = key;
   if (length < 2) return length === 0 ? 0 : key.charCodeAt(0);

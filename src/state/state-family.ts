@@ -12,8 +12,11 @@ import { type KeyEntry, KeyTable, readSlot, writeSlot } from './key-table.ts';
 
 /** The key that all families of a backend look at. */
 export class KeyContext {
-  private readonly families: StateFamily[] = [];
-  private canonical: CanonicalKey | undefined = undefined;
+  /** Of the partitioned states: marked stale at every record, before any other. */
+  readonly partitioned: StateFamily = new StateFamily(this);
+  private readonly namespaced: StateFamily[] = [];
+  /** Read by families, which check it through `canonicalKey` when it is missing. */
+  canonical: CanonicalKey | undefined = undefined;
   /** The key as it was given; `undefined` if only the canonical form was. */
   private raw: unknown = undefined;
 
@@ -35,13 +38,13 @@ export class KeyContext {
   set(canonical: CanonicalKey, raw: unknown): void {
     this.canonical = canonical;
     this.raw = raw;
-    const { families } = this;
-    for (let i = 0; i < families.length; i++) (families[i] as StateFamily).stale = true;
+    this.partitioned.stale = true;
+    if (this.namespaced.length > 0) this.markNamespaced();
   }
 
-  addFamily(): StateFamily {
+  addNamespacedFamily(): StateFamily {
     const family = new StateFamily(this);
-    this.families.push(family);
+    this.namespaced.push(family);
     return family;
   }
 
@@ -53,8 +56,13 @@ export class KeyContext {
     } finally {
       this.canonical = canonical;
       this.raw = raw;
-      for (const family of this.families) family.stale = true;
+      this.partitioned.stale = true;
+      this.markNamespaced();
     }
+  }
+
+  private markNamespaced(): void {
+    for (const family of this.namespaced) family.stale = true;
   }
 }
 
@@ -74,15 +82,13 @@ export class StateFamily {
   }
 
   read(slot: number): unknown {
-    if (this.stale) this.load();
-    const { entry } = this;
+    const entry = this.stale ? this.load() : this.entry;
     return entry === undefined ? undefined : readSlot(entry, slot);
   }
 
   /** `undefined` removes the value. */
   write(slot: number, value: unknown): void {
-    if (this.stale) this.load();
-    const { entry } = this;
+    const entry = this.stale ? this.load() : this.entry;
     if (entry === undefined) {
       if (value !== undefined) writeSlot(this.insertEntry(), slot, value);
       return;
@@ -178,10 +184,13 @@ export class StateFamily {
     return this.namespaces().length === 0;
   }
 
-  private load(): void {
-    const key = this.context.canonicalKey;
-    this.entry = this.table?.find(key);
+  private load(): KeyEntry | undefined {
+    const { table } = this;
+    const key = this.context.canonical ?? this.context.canonicalKey;
+    const entry = table === undefined ? undefined : table.find(key);
+    this.entry = entry;
     this.stale = false;
+    return entry;
   }
 
   private insertEntry(): KeyEntry {
