@@ -161,17 +161,20 @@ export class DataStream<T> {
 
   /**
    * Runs the job and returns the records of this stream.
-   * @param options.limit stops the job after this many records: for unbounded streams
+   * @param options.limit cancels the job after this many records: for unbounded streams
+   * @throws MillraceError what made the job fail
    */
   async executeAndCollect(options: { readonly limit?: number; readonly jobName?: string } = {}): Promise<T[]> {
-    const { limit = Number.POSITIVE_INFINITY } = options;
+    const { limit = Number.POSITIVE_INFINITY, jobName = 'DataStream Collect' } = options;
+    if (!(limit >= 1))
+      throw new MillraceError('INVALID_OPTION', `The limit of executeAndCollect must be at least 1; got ${limit}.`);
     const results: T[] = [];
     const full = Promise.withResolvers<void>();
     this.addSink((value) => {
       if (results.length < limit) results.push(value);
       if (results.length >= limit) full.resolve();
     }).name('Collect');
-    const client = await this.env.executeAsync(options.jobName ?? 'Collect');
+    const client = await this.env.executeAsync(jobName);
     const result = client.getJobExecutionResult();
     if (await Promise.race([result.then(() => false), full.promise.then(() => true)])) {
       result.catch(() => {});

@@ -11,6 +11,7 @@ import { CollectionSource, SequenceSource } from '../connectors/basic/index.ts';
 import { executionPlan, type StreamGraph, type StreamNode } from '../graph/index.ts';
 import { SourceOperator, WatermarkStrategy } from '../operators/index.ts';
 import type { JobExecutionResult, JobSubmission } from '../protocol/index.ts';
+import { atCaller } from './at-caller.ts';
 import { checkParallelism } from './check-parallelism.ts';
 import { DataStreamSource } from './data-stream.ts';
 import { ALL_EXECUTION_OPTIONS, ExecutionOptions } from './execution-options.ts';
@@ -40,7 +41,10 @@ export class StreamExecutionEnvironment {
    */
   static getExecutionEnvironment(configuration: Readonly<Record<string, unknown>> = {}): StreamExecutionEnvironment {
     const merged = { ...installedHost().configuration, ...configuration };
-    return new StreamExecutionEnvironment(Configuration.from(merged, ALL_EXECUTION_OPTIONS));
+    return atCaller(
+      StreamExecutionEnvironment.getExecutionEnvironment,
+      () => new StreamExecutionEnvironment(Configuration.from(merged, ALL_EXECUTION_OPTIONS)),
+    );
   }
 
   /** For operators that set none of their own. */
@@ -109,16 +113,13 @@ export class StreamExecutionEnvironment {
 
   /** Runs the job to its end. @throws MillraceError what made it fail, or `JOB_CANCELED` */
   async execute(jobName?: string): Promise<JobExecutionResult> {
-    const client = await this.executeAsync(jobName);
+    const client = await this.start(jobName, this.execute);
     return client.getJobExecutionResult();
   }
 
   /** Starts the job; the handle tells how it goes on. */
   async executeAsync(jobName?: string): Promise<JobClient> {
-    const host = installedHost();
-    const { submission, program } = this.prepareJob(jobName);
-    this.builder = new StreamGraphBuilder();
-    return host.execute(submission, program);
+    return this.start(jobName, this.executeAsync);
   }
 
   /** Flink's execution plan of what was built so far, as JSON. */
@@ -141,6 +142,13 @@ export class StreamExecutionEnvironment {
   /** @internal */
   nodeOf(id: number): StreamNode {
     return this.builder.node(id);
+  }
+
+  /** @param entry the method that the program called */
+  private start(jobName: string | undefined, entry: (jobName?: string) => unknown): Promise<JobClient> {
+    const { submission, program } = atCaller(entry, () => this.prepareJob(jobName));
+    this.builder = new StreamGraphBuilder();
+    return installedHost().execute(submission, program);
   }
 
   private prepareJob(jobName: string | undefined): {

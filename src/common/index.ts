@@ -25,4 +25,4 @@ export { type FormatOptions, formatValue } from './format-value.ts';
 export { type JobId, type OperatorId, parseJobId, randomJobId, type VertexId } from './ids.ts';
 export { invariant, unreachable } from './invariant.ts';
 export { type LogFields, type Logger, type LogLevel, silentLogger, textLogger } from './logging.ts';
-export { userFrameOf } from './user-frame.ts';
+export { userFrameOf, userFramesOf } from './user-frame.ts';

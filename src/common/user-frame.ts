@@ -1,19 +1,26 @@
-/** Finds the line of the user's own code in a stack trace: the first frame that is neither the engine's nor the platform's. */
+/** Finds the lines of the user's own code in a stack trace: the frames that are neither the engine's nor the platform's. */
 
 const ENGINE_ROOT = new URL('..', import.meta.url).href;
 const ENGINE_PATH = ENGINE_ROOT.replace(/^file:\/\//, '');
-const FOREIGN = ['node:', 'millrace://', '<anonymous>', '(native)', '/node_modules/millrace/'];
+const FOREIGN = ['node:', 'millrace://', '(<anonymous>', '<anonymous>:', '(native)', '/node_modules/millrace/'];
+const HAS_PLACE = /:\d+:\d+\)?$/;
 
-/** For instance `parse (file:///jobs/job.ts:12:9)`; `undefined` if all frames are foreign. */
+/** The innermost one, for instance `parse (/jobs/job.ts:12:9)`; `undefined` if all frames are foreign. */
 export function userFrameOf(error: unknown): string | undefined {
+  return userFramesOf(error)[0];
+}
+
+/** All of them, from the innermost to the outermost. */
+export function userFramesOf(error: unknown): string[] {
   const stack = error instanceof Error ? error.stack : undefined;
-  if (stack === undefined) return undefined;
+  const frames: string[] = [];
+  if (stack === undefined) return frames;
   for (const line of stack.split('\n')) {
     const frame = /^\s+at (.+)$/.exec(line)?.[1];
     if (frame === undefined) continue;
-    if (FOREIGN.some((part) => frame.includes(part))) continue;
+    if (!HAS_PLACE.test(frame) || FOREIGN.some((part) => frame.includes(part))) continue;
     if ((frame.includes(ENGINE_ROOT) || frame.includes(ENGINE_PATH)) && !frame.includes('.test.')) continue;
-    return frame.replace('file://', '');
+    frames.push(frame.replace(/^<anonymous> \((.+)\)$/, '$1').replace('file://', ''));
   }
-  return undefined;
+  return frames;
 }

@@ -12,7 +12,7 @@ import { type Logger, type LogLevel, MillraceError, systemPlatform, textLogger }
 import { standardOutput } from '../connectors/basic/index.ts';
 import { SocketSource } from '../connectors/socket/index.ts';
 import { MiniCluster } from '../minicluster/index.ts';
-import type { DispatcherGateway, JobExecutionResult } from '../protocol/index.ts';
+import type { JobExecutionResult } from '../protocol/index.ts';
 import { Interrupts } from './interrupts.ts';
 import { ProgressDisplay } from './progress-display.ts';
 
@@ -23,6 +23,8 @@ export interface LocalHostOptions {
   readonly progress?: boolean;
   /** 'warn', or what the environment variable MILLRACE_LOG says, unless given. */
   readonly logLevel?: LogLevel;
+  /** Whether to log the failure of a job whose result nobody asked for; `true` unless given. */
+  readonly logUnseenFailures?: boolean;
   /** Told of every job that was started. */
   onJobStarted?(job: StartedJob): void;
 }
@@ -50,7 +52,7 @@ export function parseLogLevel(text: string, from: string): LogLevel {
 export function createLocalHost(options: LocalHostOptions = {}): LocalHost {
   const { clock, random } = systemPlatform;
   const stderr = (text: string): void => void process.stderr.write(`${text}\n`);
-  const logger = createLogger(options.logLevel, stderr);
+  let logger: Logger | undefined;
   const interrupts = new Interrupts(stderr);
   let display: ProgressDisplay | undefined;
   const displayOf = (): ProgressDisplay | undefined => {
@@ -73,8 +75,10 @@ export function createLocalHost(options: LocalHostOptions = {}): LocalHost {
       return interrupts.exitCode;
     },
     async execute(submission, program) {
-      const { dispatcher, submit } = clusterOf(logger);
-      const jobId = await submit(submission, program);
+      const log = (logger ??= createLogger(options.logLevel, stderr));
+      const cluster = new MiniCluster({ logger: log });
+      const { dispatcher } = cluster;
+      const jobId = await cluster.submit(submission, program);
       const client = new JobClient(jobId, dispatcher);
       const name = submission.jobGraph.name;
       const job = { name, cancel: () => dispatcher.cancelJob(jobId) };
@@ -87,22 +91,14 @@ export function createLocalHost(options: LocalHostOptions = {}): LocalHost {
       };
       result.then(over('finished'), (error: MillraceError) => {
         void over(error.code === 'JOB_CANCELED' ? 'was canceled' : 'failed')();
-        reportIfUnseen(error, client, logger);
+        // A failure that the program will never see must not pass in silence.
+        const seen = client.resultRequested || error.code === 'JOB_CANCELED';
+        if (!seen && options.logUnseenFailures !== false) log.log('error', error.message);
       });
       options.onJobStarted?.({ name, client, result });
       return client;
     },
   };
-}
-
-function clusterOf(logger: Logger): { dispatcher: DispatcherGateway; submit: MiniCluster['submit'] } {
-  const cluster = new MiniCluster({ logger });
-  return { dispatcher: cluster.dispatcher, submit: (submission, program) => cluster.submit(submission, program) };
-}
-
-/** A failure that the program will never see must not pass in silence. */
-function reportIfUnseen(error: MillraceError, client: JobClient, logger: Logger): void {
-  if (!client.resultRequested && error.code !== 'JOB_CANCELED') logger.log('error', error.message);
 }
 
 function createLogger(level: LogLevel | undefined, write: (line: string) => void): Logger {

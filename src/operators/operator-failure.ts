@@ -1,7 +1,7 @@
 /**
  * Turns what an operator threw into an error that names the operator, the record, and the user's own line of code.
  */
-import { type ErrorContext, formatValue, MillraceError, toError, userFrameOf } from '../common/index.ts';
+import { type ErrorContext, formatValue, MillraceError, toError, userFramesOf } from '../common/index.ts';
 
 const RECORD_PREVIEW_CHARS = 200;
 
@@ -19,7 +19,8 @@ export function attributeFailure(thrown: unknown, place: FailurePlace): Millrace
   if (thrown instanceof MillraceError && thrown.context.operator !== undefined) return thrown;
   const error = toError(thrown);
   const own = error instanceof MillraceError;
-  const frame = userFrameOf(error);
+  const frames = userFramesOf(error);
+  const [frame] = frames;
   const record = place.record && formatValue(place.record.value, { maxChars: RECORD_PREVIEW_CHARS });
   const context: ErrorContext = {
     ...(own ? error.context : {}),
@@ -37,7 +38,7 @@ export function attributeFailure(thrown: unknown, place: FailurePlace): Millrace
     context,
     recoverable: own ? error.recoverable : true,
   });
-  // Where the engine caught it helps nobody; where it was thrown is in the message, and in full in the cause.
-  failure.stack = `${failure.name}: ${failure.message}`;
+  // Where the engine caught it helps nobody; the frames of the user's code do, and the whole stack is the cause's.
+  failure.stack = [`${failure.name}: ${failure.message}`, ...frames.map((f) => `    at ${f}`)].join('\n');
   return failure;
 }
