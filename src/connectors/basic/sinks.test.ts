@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SinkDriver, sinkContract } from '../../connector/index.ts';
-import { VirtualClock } from '../../testing/virtual-clock.ts';
+import { VirtualClock } from '../../testing/index.ts';
 import { CollectSink } from './collect-sink.ts';
 import { DiscardingSink } from './discarding-sink.ts';
 import { PrintSink } from './print-sink.ts';

@@ -10,7 +10,7 @@ import {
   type SourceSplit,
   sourceContract,
 } from '../../connector/index.ts';
-import { VirtualClock } from '../../testing/virtual-clock.ts';
+import { VirtualClock } from '../../testing/index.ts';
 import { BytesSource } from './bytes-source.ts';
 import { CollectionSource } from './collection-source.ts';
 import { DataGeneratorSource } from './data-generator-source.ts';

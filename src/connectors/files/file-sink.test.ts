@@ -4,7 +4,7 @@ import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { MillraceError } from '../../common/index.ts';
 import { SinkDriver, type SinkDriverOptions, sinkContract } from '../../connector/index.ts';
 import { type FileSystem, type FileWriter, isHidden, MemoryFileSystem, readFile, writeFile } from '../../filesystem/index.ts';
-import { VirtualClock } from '../../testing/virtual-clock.ts';
+import { VirtualClock } from '../../testing/index.ts';
 import { dateTimeBucketAssigner } from './bucket-assigner.ts';
 import { FileSink } from './file-sink.ts';
 import { lineFormat } from './line-format.test.ts';

@@ -10,7 +10,7 @@ import {
   sourceContract,
 } from '../../connector/index.ts';
 import { MemoryFileSystem, writeFile } from '../../filesystem/index.ts';
-import { VirtualClock } from '../../testing/virtual-clock.ts';
+import { VirtualClock } from '../../testing/index.ts';
 import { FileSource } from './file-source.ts';
 import { lineFormat } from './line-format.test.ts';
 

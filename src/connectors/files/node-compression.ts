@@ -12,25 +12,27 @@ import { MillraceError, toError } from '../../common/index.ts';
 import type { FileReader, FileWriter } from '../../filesystem/index.ts';
 import type { Compression } from './compression.ts';
 
-const CHUNK_BYTES = 64 * 1024;
+const INPUT_BYTES = 64 * 1024;
+/** Each piece of output is a trip to another thread: 256 KiB measured up to twice as fast as 64. */
+const OUTPUT_BYTES = 256 * 1024;
 
 export const gzip: Compression = {
   name: 'gzip',
   suffix: '.gz',
-  decompress: (compressed, path) => new DecompressingReader(compressed, path, () => createGunzip({ chunkSize: CHUNK_BYTES })),
-  compress: (target, path) => new CompressingWriter(target, path, createGzip({ chunkSize: CHUNK_BYTES })),
+  decompress: (compressed, path) => new DecompressingReader(compressed, path, () => createGunzip({ chunkSize: OUTPUT_BYTES })),
+  compress: (target, path) => new CompressingWriter(target, path, createGzip({ chunkSize: INPUT_BYTES })),
 };
 
 export const zstd: Compression = {
   name: 'zstd',
   suffix: '.zst',
   decompress: (compressed, path) =>
-    new DecompressingReader(compressed, path, () => createZstdDecompress({ chunkSize: CHUNK_BYTES })),
+    new DecompressingReader(compressed, path, () => createZstdDecompress({ chunkSize: OUTPUT_BYTES })),
   compress: (target, path) =>
     new CompressingWriter(
       target,
       path,
-      createZstdCompress({ chunkSize: CHUNK_BYTES, params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
+      createZstdCompress({ chunkSize: INPUT_BYTES, params: { [constants.ZSTD_c_checksumFlag]: 1 } }),
     ),
 };
 
@@ -45,7 +47,7 @@ class DecompressingReader implements FileReader {
   readonly #path: string;
   readonly #createStream: () => CountingTransform;
   /** The chunk of input that the stream works on: `[0 .. #inputEnd)`. */
-  readonly #input = new Uint8Array(CHUNK_BYTES);
+  readonly #input = new Uint8Array(INPUT_BYTES);
   #inputEnd = 0;
   #inputEnded = false;
   #stream: CountingTransform | undefined;
