@@ -10,25 +10,33 @@ import { DiscardingSink, PrintSink } from '../connectors/basic/index.ts';
 import type { ChainingStrategy, Partitioner, StreamNode } from '../graph/index.ts';
 import {
   type Collector,
+  CountEvictor,
+  CountTrigger,
   type Partitioner as CustomPartitioner,
   type FilterFunction,
   FilterOperator,
   type FlatMapFunction,
   FlatMapOperator,
   ForEachOperator,
+  type GlobalWindow,
+  GlobalWindows,
   type KeySelector,
   type MapFunction,
   MapOperator,
   type OperatorDefinition,
   type ProcessFunction,
   ProcessOperator,
+  PurgingTrigger,
   type RichFlatMapFunction,
   type RichSinkFunction,
   SinkOperator,
   TimestampsAndWatermarksOperator,
   type WatermarkStrategy,
+  type Window,
+  type WindowAssigner,
 } from '../operators/index.ts';
 import type { MapStateDescriptor } from '../state/index.ts';
+import { AllWindowedStream } from './all-windowed-stream.ts';
 import { BroadcastConnectedStream, BroadcastStream } from './broadcast-stream.ts';
 import { checkParallelism } from './check-parallelism.ts';
 import { ConnectedStreams } from './connected-streams.ts';
@@ -78,6 +86,19 @@ export class DataStream<T> {
   /** All records with equal keys go to the same subtask, and share state. */
   keyBy<K>(keySelector: KeySelector<T, K>): KeyedStream<T, K> {
     return new KeyedStream<T, K>(this.env, this.withPartitioner('HASH'), keySelector);
+  }
+
+  /** Cuts the whole stream into windows, on one subtask: parallelism 1, whatever that of the environment is. */
+  windowAll<W extends Window>(assigner: WindowAssigner<T, W>): AllWindowedStream<T, W> {
+    return new AllWindowedStream(new KeyedStream<T, number>(this.env, this.refs, () => 0), assigner);
+  }
+
+  /** Windows of `size` records; with `slide`, of the last `size` records at every `slide` records. */
+  countWindowAll(size: number, slide?: number): AllWindowedStream<T, GlobalWindow> {
+    const windows = this.windowAll(GlobalWindows.create());
+    return slide === undefined
+      ? windows.trigger(PurgingTrigger.of(CountTrigger.of(size)))
+      : windows.evictor(CountEvictor.of(size)).trigger(CountTrigger.of(slide));
   }
 
   /** Records of all the streams, in no particular order between them. */

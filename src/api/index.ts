@@ -2,6 +2,7 @@
 // first is evaluated last.
 import './keyed-stream.ts';
 
+export { AllWindowedStream } from './all-windowed-stream.ts';
 export { AsyncDataStream, type AsyncWaitStreamOptions } from './async-data-stream.ts';
 export { BroadcastConnectedStream, BroadcastStream, KeyedBroadcastConnectedStream } from './broadcast-stream.ts';
 export { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
@@ -11,3 +12,4 @@ export { IntervalJoin, IntervalJoined } from './interval-join.ts';
 export { KeyedStream } from './keyed-stream.ts';
 export { installedHost, installHost, type ProgramHost, type SocketTextOptions, type TextOutput } from './program-host.ts';
 export { StreamExecutionEnvironment } from './stream-execution-environment.ts';
+export { WindowedStream } from './windowed-stream.ts';

@@ -3,11 +3,18 @@
  */
 import type { ChainingStrategy } from '../graph/index.ts';
 import {
+  CountEvictor,
+  CountTrigger,
+  type GlobalWindow,
+  GlobalWindows,
   type KeyedProcessFunction,
   KeyedProcessOperator,
   KeyedReduceOperator,
   type KeySelector,
   type OperatorDefinition,
+  PurgingTrigger,
+  type Window,
+  type WindowAssigner,
 } from '../operators/index.ts';
 import type { ReduceFunction } from '../state/index.ts';
 import { type AggregatedField, maxBy, maxOf, minBy, minOf, sumOf } from './aggregations.ts';
@@ -17,6 +24,7 @@ import { DataStream, type SingleOutputStreamOperator } from './data-stream.ts';
 import { IntervalJoin } from './interval-join.ts';
 import type { StreamExecutionEnvironment } from './stream-execution-environment.ts';
 import type { StreamRef } from './stream-graph-builder.ts';
+import { WindowedStream } from './windowed-stream.ts';
 
 export class KeyedStream<T, K> extends DataStream<T> {
   readonly keySelector: KeySelector<T, K>;
@@ -75,6 +83,19 @@ export class KeyedStream<T, K> extends DataStream<T> {
   intervalJoin<B>(other: KeyedStream<B, K>): IntervalJoin<K, T, B> {
     this.checkSameEnvironment('intervalJoin', other);
     return new IntervalJoin(this, other);
+  }
+
+  /** Cuts the records of each key into windows. */
+  window<W extends Window>(assigner: WindowAssigner<T, W>): WindowedStream<T, K, W> {
+    return new WindowedStream(this, assigner);
+  }
+
+  /** Windows of `size` records of a key; with `slide`, of the last `size` records at every `slide` records. */
+  countWindow(size: number, slide?: number): WindowedStream<T, K, GlobalWindow> {
+    const windows = this.window(GlobalWindows.create());
+    return slide === undefined
+      ? windows.trigger(PurgingTrigger.of(CountTrigger.of(size)))
+      : windows.evictor(CountEvictor.of(size)).trigger(CountTrigger.of(slide));
   }
 
   /** @internal Adds an operator that has this stream's key. */

@@ -98,3 +98,54 @@ export {
   type WatermarkOutput,
   WatermarkStrategy,
 } from './watermark-strategy.ts';
+export { ContinuousEventTimeTrigger } from './windows/continuous-event-time-trigger.ts';
+export { ContinuousProcessingTimeTrigger } from './windows/continuous-processing-time-trigger.ts';
+export { CountEvictor } from './windows/count-evictor.ts';
+export { CountTrigger } from './windows/count-trigger.ts';
+export { createWindowOperator } from './windows/create-window-operator.ts';
+export { DeltaEvictor } from './windows/delta-evictor.ts';
+export { type DeltaFunction, DeltaTrigger } from './windows/delta-trigger.ts';
+export { EventTimeTrigger } from './windows/event-time-trigger.ts';
+export type { Evictor, EvictorContext, TimestampedValue } from './windows/evictor.ts';
+export { EndOfStreamTrigger, GlobalWindows, NeverTrigger } from './windows/global-windows.ts';
+export { ProcessingTimeTrigger } from './windows/processing-time-trigger.ts';
+export { type ProcessingTimeoutOptions, ProcessingTimeoutTrigger } from './windows/processing-timeout-trigger.ts';
+export { PurgingTrigger } from './windows/purging-trigger.ts';
+export {
+  EventTimeSessionWindows,
+  ProcessingTimeSessionWindows,
+  type SessionWindowTimeGapExtractor,
+} from './windows/session-windows.ts';
+export { SlidingEventTimeWindows, SlidingProcessingTimeWindows } from './windows/sliding-windows.ts';
+export { TimeEvictor } from './windows/time-evictor.ts';
+export { type OnMergeContext, type Trigger, type TriggerContext, TriggerResult } from './windows/trigger.ts';
+export { TumblingEventTimeWindows, TumblingProcessingTimeWindows } from './windows/tumbling-windows.ts';
+export { GlobalWindow, TimeWindow, timeWindowSerializer, type Window, type WindowSerializer } from './windows/window.ts';
+export {
+  isMergingAssigner,
+  type MergeCallback,
+  type MergingWindowAssigner,
+  mergeTimeWindows,
+  type WindowAssigner,
+  type WindowAssignerContext,
+} from './windows/window-assigner.ts';
+export {
+  type AllWindowFunction,
+  type InternalWindowFunction,
+  internalApplyAllFunction,
+  internalApplyFunction,
+  internalProcessAllFunction,
+  internalProcessFunction,
+  type KeyedStateStore,
+  type ProcessAllWindowFunction,
+  type ProcessWindowContext,
+  type ProcessWindowFunction,
+  type ReturningProcessAllWindowFunction,
+  type ReturningProcessWindowFunction,
+  type RichAllWindowFunction,
+  type RichProcessAllWindowFunction,
+  type RichProcessWindowFunction,
+  type RichWindowFunction,
+  type WindowFunction,
+} from './windows/window-functions.ts';
+export type { WindowContents, WindowOperation } from './windows/window-operation.ts';

@@ -1,0 +1,30 @@
+/** Chooses the operator for a windowed stream: the general one, unless a faster one does the same. */
+import type { StreamOperator } from '../operator.ts';
+import { EventTimeTrigger } from './event-time-trigger.ts';
+import { ProcessingTimeTrigger } from './processing-time-trigger.ts';
+import { SliceWindowOperator } from './slice-window-operator.ts';
+import { type AlignedWindowAssigner, isAlignedAssigner } from './window-assigner.ts';
+import type { WindowOperation } from './window-operation.ts';
+import { WindowOperator } from './window-operator.ts';
+
+export function createWindowOperator(operation: WindowOperation): StreamOperator {
+  const { assigner } = operation;
+  if (isAlignedAssigner(assigner) && canSlice(operation, assigner)) return new SliceWindowOperator(operation, assigner);
+  return new WindowOperator(operation);
+}
+
+/**
+ * Not if anything is to be done per key and window: an evictor, a trigger of the program's, a function that clears. And
+ * where windows overlap, only if contents can be merged; lists of elements would lose their order of arrival.
+ */
+function canSlice(operation: WindowOperation, assigner: AlignedWindowAssigner): boolean {
+  const { sizeMs, slideMs } = assigner.alignment;
+  if (operation.evictor || operation.windowFunction?.clear || slideMs > sizeMs) return false;
+  const { trigger, contents } = operation;
+  const isDefaultTrigger = assigner.isEventTime()
+    ? trigger instanceof EventTimeTrigger
+    : trigger instanceof ProcessingTimeTrigger;
+  if (!isDefaultTrigger) return false;
+  if (sizeMs === slideMs) return true;
+  return contents.kind === 'REDUCE' || (contents.kind === 'AGGREGATE' && typeof contents.aggregateFunction.merge === 'function');
+}

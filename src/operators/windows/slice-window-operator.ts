@@ -1,0 +1,381 @@
+/**
+ * Tumbling and sliding windows with the default trigger and no evictor: the fast way.
+ *
+ * The general operator keeps a timer and a state per key and window, and adds a record to each of its windows. Here, a
+ * record is added to one slice of time (see `SliceTable`), there are no timers, and a watermark that passes the end of
+ * windows fires them whole. So a record costs one lookup whatever size/slide is; and the code that every record runs is
+ * written into the function of its chain, with the program's own functions in it.
+ *
+ * Invariants: windows fire in order, up to the watermark, each once, and again for one key with every late record that is
+ * still allowed; a slice is dropped when the last of its windows has passed its end by the allowed lateness. By processing
+ * time, the clock takes the place of the watermark: one that says that all before now is there. Between checkpoints, keyed
+ * state holds nothing of this: cells are written there for a snapshot, and read back once.
+ */
+import type { TimerHandle } from '../../common/index.ts';
+import type { Counter } from '../../metrics/index.ts';
+import {
+  type KeyedStateBackend,
+  type NamespacedState,
+  reducerOf,
+  type ValueState,
+  ValueStateDescriptor,
+} from '../../state/index.ts';
+import { type ChainCode, MIN_WATERMARK, type OperatorContext, type StreamOperator } from '../operator.ts';
+import { TimestampedCollector } from '../process-operators.ts';
+import { copyData } from './copy-data.ts';
+import { RememberedWatermark } from './remembered-watermark.ts';
+import { RunningMerge } from './running-merge.ts';
+import { EMPTY, type KeyEntry, type Slice, SliceTable } from './slice-table.ts';
+import { TimeWindow } from './window.ts';
+import { type AlignedWindowAssigner, refuseTimestamp } from './window-assigner.ts';
+import { WindowFunctionContext } from './window-function-context.ts';
+import type { WindowContents, WindowOperation } from './window-operation.ts';
+
+/** How a kind of contents starts, merges and ends. `add` is code: see `inline`. */
+interface SliceAggregate {
+  readonly create: () => unknown;
+  readonly add: (value: unknown, accumulator: unknown) => unknown;
+  readonly merge: (older: unknown, newer: unknown) => unknown;
+  readonly result: (accumulator: unknown) => unknown;
+}
+
+export class SliceWindowOperator implements StreamOperator {
+  private readonly operation: WindowOperation;
+  private readonly isEventTime: boolean;
+  private readonly sizeMs: number;
+  private readonly slideMs: number;
+  private readonly offsetMs: number;
+  private readonly sliceMs: number;
+  private readonly slicesPerWindow: number;
+  private readonly slicesPerSlide: number;
+  private readonly aggregate: SliceAggregate;
+  private readonly table: SliceTable;
+  private readonly merge: RunningMerge;
+  /** Keys with cells in the window that fired last. */
+  private active: KeyEntry[] = [];
+  private activeEnd = Number.NEGATIVE_INFINITY;
+  /** All windows before this one have fired. */
+  private nextWindow = Number.NEGATIVE_INFINITY;
+  /** The earliest time at which anything is to be fired or dropped. */
+  private nextTimeMs = Number.POSITIVE_INFINITY;
+  /** All windows up to here have fired; records up to here are late. Read by generated code. */
+  watermark = MIN_WATERMARK;
+  private context!: OperatorContext;
+  private backend!: KeyedStateBackend;
+  private remembered!: RememberedWatermark;
+  private snapshotState!: ValueState<[unknown]> & NamespacedState;
+  private hasSnapshotState = false;
+  private functionContext!: WindowFunctionContext<TimeWindow>;
+  private collector!: TimestampedCollector<unknown>;
+  private numLateRecordsDropped!: Counter;
+  private wakeUp: { readonly timeMs: number; readonly handle: TimerHandle } | undefined;
+
+  constructor(operation: WindowOperation, assigner: AlignedWindowAssigner) {
+    const { sizeMs, slideMs, offsetMs } = assigner.alignment;
+    this.operation = operation;
+    this.isEventTime = assigner.isEventTime();
+    this.sizeMs = sizeMs;
+    this.slideMs = slideMs;
+    this.offsetMs = offsetMs;
+    this.sliceMs = greatestCommonDivisor(sizeMs, slideMs);
+    this.slicesPerWindow = sizeMs / this.sliceMs;
+    this.slicesPerSlide = slideMs / this.sliceMs;
+    this.aggregate = sliceAggregate(operation.contents);
+    this.merge = new RunningMerge(this.aggregate.merge);
+    this.table = new SliceTable(this.aggregate.create, (index) => this.onNewSlice(index));
+  }
+
+  open(context: OperatorContext): void | Promise<void> {
+    this.context = context;
+    this.backend = context.keyedState;
+    this.collector = new TimestampedCollector(context.output);
+    this.numLateRecordsDropped = context.metrics.counter('numLateRecordsDropped');
+    this.remembered = new RememberedWatermark(context);
+    this.functionContext = new WindowFunctionContext(
+      context,
+      () => this.remembered.current(),
+      (window) => window.toString(),
+    );
+    this.snapshotState = this.backend.getNamespacedState(new ValueStateDescriptor<[unknown]>('window-slices'));
+    if (this.isEventTime) {
+      this.watermark = this.remembered.current();
+      this.nextWindow = this.firstWindowAfter(this.watermark);
+    }
+    this.restoreSlices();
+    return this.operation.windowFunction?.open?.(context.runtimeContext);
+  }
+
+  inline(code: ChainCode, value: string, timestamp: string): string {
+    code.collect();
+    const operator = code.bind(this, 'window');
+    const table = code.bind(this.table, 'table');
+    const backend = code.bind(this.backend, 'backend');
+    const [index, key, entry, cell] = ['slice', 'key', 'entry', 'cell'].map((hint) => code.local(hint)) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    const addTo = (time: string): string => `const ${index} = Math.floor((${time} - ${this.offsetMs}) / ${this.sliceMs});
+const ${key} = ${backend}.currentCanonicalKey;
+const ${entry} = ${table}.find(${key});
+let ${cell} = ${entry} === undefined ? undefined : ${entry}.newest;
+if (${cell} === undefined || ${cell}.index !== ${index}) ${cell} = ${table}.cellOf(${key}, ${entry}, ${index});
+${addCode(this.operation.contents, code, `${cell}.accumulator`, value)}`;
+    if (!this.isEventTime) return `{\n${addTo(`${operator}.currentTime()`)}\n}`;
+    return `if (${timestamp} > ${operator}.watermark) {
+${addTo(timestamp)}
+} else ${operator}.processLate(${value}, ${timestamp});`;
+  }
+
+  processWatermark(timestamp: number): void {
+    if (this.isEventTime) this.advance(timestamp);
+    this.context.output.emitWatermark(timestamp);
+  }
+
+  /** Processing time; never a time whose windows have fired, even if the clock was set back. Called by generated code. */
+  currentTime(): number {
+    const nowMs = this.context.processingTime.currentTimeMs();
+    return nowMs > this.watermark ? nowMs : this.watermark + 1;
+  }
+
+  /** A record that the watermark has passed, or that has no timestamp. Called by generated code. */
+  processLate(value: unknown, timestamp: number): void {
+    if (!Number.isFinite(timestamp)) refuseTimestamp(timestamp);
+    const index = Math.floor((timestamp - this.offsetMs) / this.sliceMs);
+    const { allowedLatenessMs, lateDataOutputTag } = this.operation;
+    const last = Math.floor(index / this.slicesPerSlide);
+    if (this.lastTimeOf(last) + allowedLatenessMs <= this.watermark) {
+      if (lateDataOutputTag) this.context.output.collectTo(lateDataOutputTag, value, timestamp);
+      else this.numLateRecordsDropped.inc();
+      return;
+    }
+    this.nextWindow = Math.max(this.nextWindow, this.firstWindowAfter(this.watermark));
+    const key = this.backend.currentCanonicalKey;
+    const cell = this.table.cellOf(key, this.table.find(key), index);
+    cell.accumulator = this.aggregate.add(value, cell.accumulator);
+    const { entry } = cell;
+    RunningMerge.forget(entry);
+    if (index < this.activeEnd) this.activate(entry);
+    for (let window = last; window >= this.firstWindowOf(index); window--) {
+      const lastTime = this.lastTimeOf(window);
+      if (lastTime > this.watermark || lastTime + allowedLatenessMs <= this.watermark) continue;
+      const start = window * this.slicesPerSlide;
+      this.emit(window, entry, this.merge.scan(entry, start, start + this.slicesPerWindow));
+    }
+  }
+
+  prepareSnapshot(): void {
+    this.remembered.prepareSnapshot();
+    const { snapshotState: state, backend } = this;
+    this.clearSnapshotState();
+    for (const { index, cells } of this.table.slices) {
+      const name = String(index * this.sliceMs + this.offsetMs);
+      for (const cell of cells) {
+        backend.setCurrentCanonicalKey(cell.entry.key);
+        state.setCurrentNamespace(name);
+        state.update([cell.accumulator]);
+      }
+    }
+    this.hasSnapshotState = true;
+  }
+
+  close(): void | Promise<void> {
+    this.wakeUp?.handle.cancel();
+    return this.operation.windowFunction?.close?.();
+  }
+
+  /** Fires and drops what is due at `timestamp`. */
+  private advance(timestamp: number): void {
+    if (this.hasSnapshotState) this.clearSnapshotState();
+    this.watermark = timestamp;
+    if (timestamp < this.nextTimeMs) return;
+    const { slices } = this.table;
+    for (let window = this.nextWindowWithRecords(); window !== undefined; window = this.nextWindowWithRecords()) {
+      if (this.lastTimeOf(window) > timestamp) break;
+      this.nextWindow = window + 1;
+      if (this.slicesPerWindow === 1) this.fireTumbling(window);
+      else this.fireSliding(window);
+    }
+    while (slices[0] !== undefined && this.expiryOf(slices[0].index) <= timestamp) this.table.dropOldest();
+    this.nextTimeMs = Number.POSITIVE_INFINITY;
+    const window = this.nextWindowWithRecords();
+    if (window !== undefined) this.nextTimeMs = this.lastTimeOf(window);
+    if (slices[0] !== undefined) this.nextTimeMs = Math.min(this.nextTimeMs, this.expiryOf(slices[0].index));
+  }
+
+  private fireTumbling(window: number): void {
+    const slice = this.table.slices[this.table.positionOf(window)] as Slice;
+    const goesOn = this.operation.allowedLatenessMs > 0;
+    for (const cell of slice.cells) this.emit(window, cell.entry, goesOn ? copyData(cell.accumulator) : cell.accumulator);
+  }
+
+  private fireSliding(window: number): void {
+    const start = window * this.slicesPerSlide;
+    const end = start + this.slicesPerWindow;
+    const { slices } = this.table;
+    for (let i = this.table.positionOf(Math.max(start, this.activeEnd)); i < slices.length; i++) {
+      const slice = slices[i] as Slice;
+      if (slice.index >= end) break;
+      for (const cell of slice.cells) this.activate(cell.entry);
+    }
+    this.activeEnd = end;
+    const { active } = this;
+    let kept = 0;
+    for (let i = 0; i < active.length; i++) {
+      const entry = active[i] as KeyEntry;
+      const accumulator = this.merge.of(entry, start, end);
+      if (accumulator === EMPTY) {
+        entry.isActive = false;
+        RunningMerge.forget(entry);
+      } else {
+        active[kept++] = entry;
+        this.emit(window, entry, accumulator);
+      }
+    }
+    active.length = kept;
+  }
+
+  private activate(entry: KeyEntry): void {
+    if (entry.isActive) return;
+    entry.isActive = true;
+    this.active.push(entry);
+  }
+
+  private emit(window: number, entry: KeyEntry, accumulator: unknown): void {
+    const { collector, functionContext } = this;
+    const { windowFunction } = this.operation;
+    const result = this.aggregate.result(accumulator);
+    collector.timestamp = this.lastTimeOf(window);
+    if (windowFunction === undefined) {
+      collector.collect(result);
+      return;
+    }
+    if (functionContext.window === undefined || functionContext.window.end !== collector.timestamp + 1) {
+      functionContext.window = new TimeWindow(collector.timestamp + 1 - this.sizeMs, collector.timestamp + 1);
+    }
+    this.backend.setCurrentCanonicalKey(entry.key);
+    const elements = this.operation.contents.kind === 'ELEMENTS' ? (result as unknown[]) : [result];
+    windowFunction.process(this.backend.currentKey, functionContext, elements, collector);
+  }
+
+  /** The first window that has not fired and holds a slice. */
+  private nextWindowWithRecords(): number | undefined {
+    const { slices } = this.table;
+    const slice = slices[this.table.positionOf(this.nextWindow * this.slicesPerSlide)];
+    return slice === undefined ? undefined : Math.max(this.nextWindow, this.firstWindowOf(slice.index));
+  }
+
+  private onNewSlice(index: number): void {
+    const window = Math.max(this.nextWindow, this.firstWindowOf(index));
+    this.nextTimeMs = Math.min(this.nextTimeMs, this.lastTimeOf(window), this.expiryOf(index));
+    if (!this.isEventTime) this.scheduleWakeUp();
+  }
+
+  private firstWindowOf(slice: number): number {
+    return Math.floor((slice - this.slicesPerWindow) / this.slicesPerSlide) + 1;
+  }
+
+  private firstWindowAfter(timestamp: number): number {
+    return Math.floor((timestamp + 1 - this.offsetMs - this.sizeMs) / this.slideMs) + 1;
+  }
+
+  private lastTimeOf(window: number): number {
+    return window * this.slideMs + this.offsetMs + this.sizeMs - 1;
+  }
+
+  /** When no window needs the slice any more. */
+  private expiryOf(slice: number): number {
+    const latenessMs = this.isEventTime ? this.operation.allowedLatenessMs : 0;
+    return this.lastTimeOf(Math.floor(slice / this.slicesPerSlide)) + latenessMs;
+  }
+
+  private scheduleWakeUp(): void {
+    const timeMs = this.nextTimeMs + 1;
+    if (timeMs === Number.POSITIVE_INFINITY) return;
+    if (this.wakeUp !== undefined) {
+      if (this.wakeUp.timeMs <= timeMs) return;
+      this.wakeUp.handle.cancel();
+    }
+    const { processingTime } = this.context;
+    const delayMs = Math.max(0, timeMs - processingTime.currentTimeMs());
+    const handle = processingTime.schedule(delayMs, () => {
+      this.wakeUp = undefined;
+      this.advance(Math.max(this.watermark, processingTime.currentTimeMs() - 1));
+      this.scheduleWakeUp();
+    });
+    this.wakeUp = { timeMs, handle };
+  }
+
+  private restoreSlices(): void {
+    const { snapshotState: state, table } = this;
+    const starts = state.namespaces().map(Number);
+    for (const start of starts.sort((a, b) => a - b)) {
+      const name = String(start);
+      const index = Math.floor((start - this.offsetMs) / this.sliceMs);
+      state.forEachKeyInNamespace(name, () => {
+        const [accumulator] = state.value() as [unknown];
+        const key = this.backend.currentCanonicalKey;
+        table.cellOf(key, table.find(key), index).accumulator = accumulator;
+      });
+    }
+    this.clearSnapshotState();
+  }
+
+  private clearSnapshotState(): void {
+    for (const name of this.snapshotState.namespaces()) this.snapshotState.clearNamespace(name);
+    this.hasSnapshotState = false;
+  }
+}
+
+function sliceAggregate(contents: WindowContents): SliceAggregate {
+  switch (contents.kind) {
+    case 'ELEMENTS':
+      return {
+        create: () => [],
+        add: (value, elements) => {
+          (elements as unknown[]).push(value);
+          return elements;
+        },
+        merge: (older, newer) => [...(older as unknown[]), ...(newer as unknown[])],
+        result: (elements) => elements,
+      };
+    case 'REDUCE': {
+      const reduce = reducerOf<unknown>(contents.reduceFunction);
+      return {
+        create: () => EMPTY,
+        add: (value, reduced) => (reduced === EMPTY ? value : reduce(reduced, value)),
+        merge: reduce,
+        result: (reduced) => reduced,
+      };
+    }
+    case 'AGGREGATE': {
+      const fn = contents.aggregateFunction;
+      return {
+        create: () => fn.createAccumulator(),
+        add: (value, accumulator) => fn.add(value, accumulator),
+        merge: (older, newer) => fn.merge(older, newer),
+        result: (accumulator) => fn.getResult(accumulator),
+      };
+    }
+  }
+}
+
+/** The same as `SliceAggregate.add`, as code in which the program's function is a constant. */
+function addCode(contents: WindowContents, code: ChainCode, accumulator: string, value: string): string {
+  switch (contents.kind) {
+    case 'ELEMENTS':
+      return `${accumulator}.push(${value});`;
+    case 'REDUCE': {
+      const reduce = code.bind(reducerOf(contents.reduceFunction), 'reduce');
+      const empty = code.bind(EMPTY, 'EMPTY');
+      return `${accumulator} = ${accumulator} === ${empty} ? ${value} : ${reduce}(${accumulator}, ${value});`;
+    }
+    case 'AGGREGATE':
+      return `${accumulator} = ${code.bind(contents.aggregateFunction, 'aggregate')}.add(${value}, ${accumulator});`;
+  }
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
