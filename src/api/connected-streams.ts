@@ -17,7 +17,7 @@ import {
 import type { DataStream, SingleOutputStreamOperator } from './data-stream.ts';
 import type { KeyedStream } from './keyed-stream.ts';
 
-type CoFlatMapHalf<T, R> = ((value: T) => Iterable<R>) | ((value: T, out: Collector<R>) => Iterable<R> | void);
+type CoFlatMapHalf<T, R> = (value: T, out: Collector<R>) => Iterable<R> | void;
 
 export class ConnectedStreams<A, B> {
   protected readonly first: DataStream<A>;

@@ -21,7 +21,7 @@ import type {
   ValueState,
   ValueStateDescriptor,
 } from '../state/index.ts';
-import type { Accumulator } from './accumulators.ts';
+import type { Accumulator, Histogram, IntCounter } from './accumulators.ts';
 
 /** Takes the results of a function; each call emits one record. */
 export interface Collector<T> {
@@ -32,6 +32,8 @@ export interface Collector<T> {
 export interface RuntimeContext {
   readonly jobName: string;
   readonly taskName: string;
+  /** With the subtask (from 1), how many there are, and the attempt: `Map -> Sink (2/4)#0`. */
+  readonly taskNameWithSubtasks: string;
   readonly indexOfThisSubtask: number;
   readonly numberOfParallelSubtasks: number;
   readonly maxNumberOfParallelSubtasks: number;
@@ -45,6 +47,10 @@ export interface RuntimeContext {
   /** Registers an accumulator; the job's result holds its merged value. */
   addAccumulator<V, R>(name: string, accumulator: Accumulator<V, R>): void;
   getAccumulator<V, R>(name: string): Accumulator<V, R> | undefined;
+  /** The counter of this name; a new one if there is none. @throws MillraceError `INVALID_PROGRAM` if it is no counter */
+  getIntCounter(name: string): IntCounter;
+  /** As `getIntCounter`. */
+  getHistogram(name: string): Histogram;
 }
 
 /** The life cycle that any function object may have. */

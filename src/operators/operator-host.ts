@@ -9,7 +9,7 @@ import { type Clock, invariant, type Logger, MillraceError, type Random, type Ti
 import type { OutputTag } from '../connector/index.ts';
 import type { MetricGroup } from '../metrics/index.ts';
 import type { KeyedStateBackend, KeyedStateSnapshot, OperatorStateBackend, OperatorStateSnapshot } from '../state/index.ts';
-import type { Accumulator } from './accumulators.ts';
+import { type Accumulator, Histogram, IntCounter } from './accumulators.ts';
 import type { RuntimeContext } from './functions.ts';
 import {
   InternalTimerService,
@@ -266,12 +266,25 @@ export class OperatorHost implements EventTarget {
     };
   }
 
+  private accumulatorOf<A extends Accumulator<any, any>>(name: string, kind: new () => A): A {
+    const { accumulators } = this.dependencies;
+    const known = accumulators.get(name);
+    if (known instanceof kind) return known;
+    if (known !== undefined) {
+      throw new MillraceError('INVALID_PROGRAM', `The accumulator '${name}' is no ${kind.name}. Choose another name.`);
+    }
+    const created = new kind();
+    accumulators.set(name, created);
+    return created;
+  }
+
   private createRuntimeContext(): RuntimeContext {
     const { dependencies, options } = this;
     const state = <S>(descriptor: unknown): S => this.requireKeyedState().getPartitionedState(descriptor as never) as S;
     return {
       jobName: options.jobName,
       taskName: options.taskName,
+      taskNameWithSubtasks: `${options.taskName} (${options.subtaskIndex + 1}/${options.parallelism})#${options.attemptNumber}`,
       indexOfThisSubtask: options.subtaskIndex,
       numberOfParallelSubtasks: options.parallelism,
       maxNumberOfParallelSubtasks: options.maxParallelism,
@@ -289,6 +302,8 @@ export class OperatorHost implements EventTarget {
         dependencies.accumulators.set(name, accumulator);
       },
       getAccumulator: (name) => dependencies.accumulators.get(name),
+      getIntCounter: (name) => this.accumulatorOf(name, IntCounter),
+      getHistogram: (name) => this.accumulatorOf(name, Histogram),
     };
   }
 }
