@@ -239,7 +239,8 @@ export class StreamTask implements ThreadTask {
     }
     this.dependencies.mailbox.clear();
     this.times.become('IDLE');
-    this.changeState(error === undefined ? outcome : 'FAILED', error);
+    const canceled = this.state === 'CANCELING' && outcome === 'FINISHED';
+    this.changeState(error !== undefined ? 'FAILED' : canceled ? 'CANCELED' : outcome, error);
     this.dependencies.wake();
   }
 
