@@ -5,15 +5,7 @@
  * Each loop is what one would write by hand: the same functions, windows as a Map of Maps that are closed when event time has
  * passed them, late views left out. Results are added up in any order.
  */
-import {
-  BytesSource,
-  type Collector,
-  type DataStream,
-  StreamExecutionEnvironment,
-  TumblingEventTimeWindows,
-  type TypeOf,
-  Types,
-} from 'millrace';
+import { BytesSource, type DataStream, StreamExecutionEnvironment, TumblingEventTimeWindows, type TypeOf, Types } from 'millrace';
 import { jsonFormat } from 'millrace/formats';
 import { type Ad, adEvents, MAX_DISORDER_MS } from '../../examples/src/ad-analytics/events.ts';
 import { forEventTimeProgress } from '../../examples/src/event-time-progress.ts';
@@ -102,9 +94,7 @@ async function countViews(env: StreamExecutionEnvironment, events: DataStream<Ad
     .window(TumblingEventTimeWindows.of(WINDOW_MS))
     .aggregate(
       { createAccumulator: () => 0, add: (_, count) => count + 1, merge: (a, b) => a + b, getResult: (count) => count },
-      (campaign_id, { window }, [views], out: Collector<CampaignCount>) => {
-        out.collect({ campaign_id, window_start: window.start, views });
-      },
+      (campaign_id, { window }, [views]) => [{ campaign_id, window_start: window.start, views }],
     )
     .addSink((result) => {
       checksum += weight(result);

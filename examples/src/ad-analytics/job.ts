@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  type MalformedRecord,
   OutputTag,
   type RichMapFunction,
   type StreamExecutionEnvironment,
@@ -13,7 +14,7 @@ import {
   Types,
 } from 'millrace';
 import { FileSink, FileSource } from 'millrace/files';
-import { csvFormat, jsonFormat, type MalformedRecord } from 'millrace/formats';
+import { csvFormat, jsonFormat } from 'millrace/formats';
 import { forEventTimeProgress } from '../event-time-progress.ts';
 import { type Ad, MAX_DISORDER_MS } from './events.ts';
 
@@ -81,9 +82,7 @@ export function adAnalytics(env: StreamExecutionEnvironment, { eventsPath, adsPa
     .keyBy((view) => view.campaign_id)
     .window(TumblingEventTimeWindows.of(WINDOW_MS))
     .sideOutputLateData(late)
-    .aggregate(VIEW_COUNT, (campaign_id, { window }, [views], out) => {
-      out.collect({ campaign_id, window_start: window.start, views });
-    });
+    .aggregate(VIEW_COUNT, (campaign_id, { window }, [views]) => [{ campaign_id, window_start: window.start, views }]);
 
   counts.sinkTo(FileSink.forFormat(join(outputPath, 'counts'), csvFormat({ schema: CAMPAIGN_COUNT })));
   counts.getSideOutput(late).sinkTo(FileSink.forFormat(join(outputPath, 'late'), jsonFormat<View>()));

@@ -37,7 +37,7 @@ function report(results: readonly FlightResult[]): boolean {
   console.log();
   for (const { title, rows, lateRecords, differences } of results) {
     const verdict = differences.length === 0 ? 'all equal' : `${differences.length} DIFFERENCES`;
-    console.log(`check: ${title}: ${rows.length} rows, ${verdict}; ${lateRecords} late records`);
+    console.log(`check: ${title}: ${rows.length} rows, ${verdict}; late records: ${lateRecords}`);
     for (const line of differences.slice(0, 10)) console.log(`  ${line}`);
   }
   return results.every(({ differences }) => differences.length === 0);

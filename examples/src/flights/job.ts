@@ -89,7 +89,7 @@ function departuresPerHour(departures: DataStream<Departure>, airports: DataStre
     .sideOutputLateData(late)
     .aggregate(
       { createAccumulator: () => 0, add: (_, count) => count + 1, merge: (a, b) => a + b, getResult: (count) => count },
-      (airport, { window }, [count], out) => out.collect({ hour: isoMinute(window.start), airport, departures: count }),
+      (airport, { window }, [count]) => [{ hour: isoMinute(window.start), airport, departures: count }],
     );
 
   counted
@@ -112,11 +112,11 @@ function worstDelays(
     .keyBy((flight) => flight.carrier)
     .window(TumblingEventTimeWindows.of(DAY_MS))
     .sideOutputLateData(late)
-    .aggregate(firstInOrder(WORST, byDelay), (carrier, { window }, [ranked], out) => {
+    .aggregate(firstInOrder(WORST, byDelay), (carrier, { window }, [ranked]) => {
       const day = isoMinute(window.start).slice(0, 10);
-      for (const [index, { flight, origin, destination, departure_delay_min }] of ranked.entries()) {
-        out.collect({ day, carrier, rank: index + 1, flight, origin, destination, delay_min: departure_delay_min });
-      }
+      return ranked.map(({ flight, origin, destination, departure_delay_min }, index) => {
+        return { day, carrier, rank: index + 1, flight, origin, destination, delay_min: departure_delay_min };
+      });
     });
 
   worst
@@ -157,10 +157,10 @@ function delaySessions(departures: DataStream<Departure>, airports: DataStream<N
         merge: (a, b) => ({ flights: a.flights + b.flights, worst_delay_min: Math.max(a.worst_delay_min, b.worst_delay_min) }),
         getResult: (session) => session,
       },
-      (airport, { window }, [session], out) => {
+      (airport, { window }, [session]) => {
         const first_departure = isoMinute(window.start);
         const last_departure = isoMinute(window.end - SESSION_GAP_MS);
-        out.collect({ airport, first_departure, last_departure, ...session });
+        return [{ airport, first_departure, last_departure, ...session }];
       },
     );
 
