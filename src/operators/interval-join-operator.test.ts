@@ -37,6 +37,8 @@ test('pairs within both bounds come out once, at the later time, and nothing is 
       { watermark: 11 },
       { value: item('a', 'l13'), timestamp: 13 },
       { value: item('a', 'l12'), timestamp: 12 },
+      { watermark: 12 },
+      { value: item('a', 'late'), timestamp: 11, input: 1 },
     ],
     expected: ['l10-r8', 'l10-r11', 'l13-r11', 'l13-r12', 'l12-r11', 'l12-r12'],
   });

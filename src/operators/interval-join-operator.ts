@@ -18,6 +18,7 @@ import { type KeyedStateBackend, type ListState, ListStateDescriptor, type Names
 import type { ProcessJoinContext, ProcessJoinFunction } from './functions.ts';
 import type { OperatorContext, StreamOperator } from './operator.ts';
 import { TimestampedCollector } from './process-operators.ts';
+import { RememberedWatermark } from './windows/remembered-watermark.ts';
 
 export interface IntervalJoinOptions<A, B> {
   /** `right - left` is at least this, in milliseconds. */
@@ -38,6 +39,7 @@ export class IntervalJoinOperator<A, B, R> implements StreamOperator<A, R, B> {
   private left!: TimeBuckets<A>;
   private right!: TimeBuckets<B>;
   private lateRecordsDropped!: Counter;
+  private watermark!: RememberedWatermark;
 
   /** @throws MillraceError `INVALID_PROGRAM` if the bounds are not finite or hold no time */
   constructor(fn: ProcessJoinFunction<A, B, R>, options: IntervalJoinOptions<A, B>) {
@@ -57,6 +59,7 @@ export class IntervalJoinOperator<A, B, R> implements StreamOperator<A, R, B> {
     const collector = new TimestampedCollector<R>(context.output);
     this.context = context;
     this.collector = collector;
+    this.watermark = new RememberedWatermark(context);
     this.pair = {
       leftTimestamp: NO_TIMESTAMP,
       rightTimestamp: NO_TIMESTAMP,
@@ -116,6 +119,10 @@ export class IntervalJoinOperator<A, B, R> implements StreamOperator<A, R, B> {
     this.context.output.emitWatermark(timestamp);
   }
 
+  prepareSnapshot(): void {
+    this.watermark.prepareSnapshot();
+  }
+
   close(): void | Promise<void> {
     return this.fn.close?.();
   }
@@ -133,7 +140,7 @@ export class IntervalJoinOperator<A, B, R> implements StreamOperator<A, R, B> {
         `The ${side} record of an interval join has no timestamp. Call assignTimestampsAndWatermarks(…) on the ${side} stream, or give its source a WatermarkStrategy with a timestamp assigner.`,
       );
     }
-    if (timestamp >= this.context.currentWatermark()) return true;
+    if (timestamp >= this.watermark.current()) return true;
     if (lateTag) this.context.output.collectTo(lateTag, value, timestamp);
     else this.lateRecordsDropped.inc();
     return false;
