@@ -392,20 +392,22 @@ test('a job that is canceled while it finishes commits nothing', async () => {
 test('canceling a job that is failing waits for it to fail', async () => {
   const env = environment();
   const [closing, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  start(env, new PushSource().push(1).end())
+  start(env, new PushSource().push(1))
     .map({
-      map: (): number => {
-        throw new Error('broken');
-      },
+      map: (x: number) => x,
       close() {
         closing.resolve();
         return closed.promise;
       },
     })
+    .map((): number => {
+      throw new Error('broken');
+    })
     .disableChaining()
     .discard();
   const client = await env.executeAsync();
   await closing.promise;
+  assert.equal(await client.getJobStatus(), 'FAILING');
   const canceled = client.cancel();
   closed.resolve();
   await canceled;

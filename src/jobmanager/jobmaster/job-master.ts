@@ -148,7 +148,11 @@ export class JobMaster implements JobMasterGateway {
   }
 
   private fail(error: Error): void {
-    if (this.endMs !== undefined || this.status === 'FAILING' || this.status === 'CANCELLING') return;
+    if (this.endMs !== undefined || this.status === 'FAILING' || this.status === 'CANCELLING') {
+      const { logger } = this.dependencies;
+      logger.log('warn', `Job '${this.graph.jobName}' is ${this.status}, and this failed too: ${error.message}`);
+      return;
+    }
     this.failure = error;
     this.changeStatus('FAILING');
     void this.cancelTasks();
