@@ -1,9 +1,10 @@
 /**
  * The part of decoding that all line-based formats share: chunks, positions, malformed records.
  *
- * A `BlockReader` decodes the complete records of a block of bytes. The `ChunkDecoder` around it cuts chunks into blocks of
- * 64 KiB, which stay in the processor's cache between indexing and reading; doubles the block while a record does not fit;
- * refuses records over `maxRecordBytes` (an unclosed quote must not pull a whole file into memory) and goes on behind the next newline; drops a byte order mark at the start of the input.
+ * A `BlockReader` decodes the complete records of a block of bytes. The `ChunkDecoder` around it cuts chunks into
+ * blocks of 64 KiB, which stay in the processor's cache between indexing and reading; doubles the block while a record
+ * does not fit; refuses records over `maxRecordBytes` (an unclosed quote must not pull a whole file into memory) and
+ * goes on behind the next newline; drops a byte order mark at the start of the input.
  */
 import { MillraceError } from '../common/index.ts';
 import type { DecoderContext, MalformedRecord, StreamDecoder } from '../connector/index.ts';

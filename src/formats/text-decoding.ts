@@ -1,9 +1,10 @@
 /**
  * Bytes to strings, by the fastest way that the platform has.
  *
- * Node's Buffer decodes a short span in about 70 ns where a TextDecoder takes 105 (UTF-8) or 170 (Latin-1); it is used where it is found.
- * Invalid UTF-8 becomes U+FFFD, a byte order mark stays. The strings are flat copies: none keeps a chunk alive, as
- * a `substring` of a decoded chunk would (V8 keeps the parent of every substring of 13 characters and more).
+ * Node's Buffer decodes a short span in about 70 ns where a TextDecoder takes 105 (UTF-8) or 170 (Latin-1); it is used
+ * where it is found. Invalid UTF-8 becomes U+FFFD, a byte order mark stays. The strings are flat copies: none keeps a
+ * chunk alive, as a `substring` of a decoded chunk would (V8 keeps the parent of every substring of 13 characters and
+ * more).
  */
 type Slice = (this: Uint8Array, start: number, end: number) => string;
 

@@ -1,9 +1,9 @@
 /**
  * Points in time as text: ISO 8601, or milliseconds since the epoch in digits.
  *
- * `2024-05-01`, `2024-05-01T10:20`, `2024-05-01 10:20:30.123456789+02:00`: seconds, fraction and zone may be missing; without a zone the time is
- * UTC, on every machine. What is finer than milliseconds is cut off. Dates that the calendar does not have are refused.
- * The reader works on bytes, because most timestamps are read where no string is wanted.
+ * `2024-05-01`, `2024-05-01T10:20`, `2024-05-01 10:20:30.123456789+02:00`: seconds, fraction and zone may be missing;
+ * without a zone the time is UTC, on every machine. What is finer than milliseconds is cut off. Dates that the calendar
+ * does not have are refused. The reader works on bytes, because most timestamps are read where no string is wanted.
  */
 
 /** The largest number of milliseconds that a JavaScript Date can hold. */

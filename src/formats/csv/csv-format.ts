@@ -14,9 +14,10 @@ import { CsvBlockReader, CsvEnginePool } from './csv-reader.ts';
 
 export interface CsvFormatOptions<T> {
   /**
-   * A `Types.OBJECT` with a field for each column wanted. An empty column is `undefined` if its field is OPTIONAL, an empty string if it is a STRING,
-   * and malformed otherwise. TIMESTAMP and DATE take ISO 8601 text (UTC if it names no zone) or milliseconds; BOOLEAN takes `true` and
-   * `false` in any case; BYTES are Base64. Without a schema every column is a string.
+   * A `Types.OBJECT` with a field for each column wanted. An empty column is `undefined` if its field is OPTIONAL, an
+   * empty string if it is a STRING, and malformed otherwise. TIMESTAMP and DATE take ISO 8601 text (UTC if it names no
+   * zone) or milliseconds; BOOLEAN takes `true` and `false` in any case; BYTES are Base64. Without a schema every
+   * column is a string.
    */
   readonly schema?: TypeInformation<T>;
   /**

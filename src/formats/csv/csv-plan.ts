@@ -1,7 +1,8 @@
 /**
  * What a CSV reader has to know: how many columns there are, and which of them become which fields.
  *
- * The columns come from the file's header, the `columns` option or the schema; the plan joins them with the schema's fields, once per file.
+ * The columns come from the file's header, the `columns` option or the schema; the plan joins them with the schema's
+ * fields, once per file.
  */
 import { MillraceError } from '../../common/index.ts';
 import { type TypeInformation, type TypeKind, Types } from '../../serialization/index.ts';

@@ -1,8 +1,8 @@
 /**
  * Reads blocks of CSV: the header first, then rows.
  *
- * After broken quotes nobody knows where the row ends: what is reported ends at the next newline, and indexing starts anew behind it,
- * in small blocks at first, so that a file full of such rows is not indexed over and over.
+ * After broken quotes nobody knows where the row ends: what is reported ends at the next newline, and indexing starts
+ * anew behind it, in small blocks at first, so that a file full of such rows is not indexed over and over.
  */
 import { invariant, MillraceError } from '../../common/index.ts';
 import { BLOCK_BYTES, type BlockPosition, type BlockReader } from '../chunk-decoder.ts';

@@ -1,10 +1,10 @@
 /**
  * Reads rows of an indexed block into objects.
  *
- * The index has an entry for each end of a column, with flags that say whether it holds quotes, bytes above 127, or ends the row; so the reader
- * generated for a plan checks a row's structure by or-ing its entries, and touches the bytes of the wanted columns only
- * (and of unwanted ones that have quotes, whose quoting is checked). A row that it does not take goes to `explain`, which says
- * what is wrong with it.
+ * The index has an entry for each end of a column, with flags that say whether it holds quotes, bytes above 127, or
+ * ends the row; so the reader generated for a plan checks a row's structure by or-ing its entries, and touches the
+ * bytes of the wanted columns only (and of unwanted ones that have quotes, whose quoting is checked). A row that it
+ * does not take goes to `explain`, which says what is wrong with it.
  */
 
 import { readBigint, readNumber } from '../number-text.ts';
@@ -29,8 +29,9 @@ export interface CsvFault {
 }
 
 /**
- * Reads rows from entry `k` and byte `p` on, as long as they are sound, and appends them to `out`; stops at entry `limit`. Leaves
- * the place of the first row that it did not read in `rows.k` and `rows.p`, and the newlines within quotes in `rows.quotedNewlines`.
+ * Reads rows from entry `k` and byte `p` on, as long as they are sound, and appends them to `out`; stops at entry
+ * `limit`. Leaves the place of the first row that it did not read in `rows.k` and `rows.p`, and the newlines within
+ * quotes in `rows.quotedNewlines`.
  */
 export type RowReader = (k: number, p: number, limit: number, out: unknown[]) => void;
 

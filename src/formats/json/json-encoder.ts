@@ -1,9 +1,10 @@
 /**
  * Writes values as JSON lines.
  *
- * With a schema, its fields are written and nothing else, in its order. Without one, a value is written as it is: most are plain data,
- * for which `JSON.stringify` is right and fast; those that it would write wrongly or not at all (Map, Set, bigint, bytes)
- * are found by a look through the value first, and converted. Functions and symbols are refused with their path.
+ * With a schema, its fields are written and nothing else, in its order. Without one, a value is written as it is: most
+ * are plain data, for which `JSON.stringify` is right and fast; those that it would write wrongly or not at all (Map,
+ * Set, bigint, bytes) are found by a look through the value first, and converted. Functions and symbols are refused
+ * with their path.
  */
 import { MillraceError } from '../../common/index.ts';
 import type { ByteSink } from '../../connector/index.ts';

@@ -1,14 +1,15 @@
 /**
  * Layouts: generated readers for records that look like earlier ones.
  *
- * Machines write records of one kind with the same keys, in the same order, with the same white space; only the values differ. Once
- * the walker has met a shape three times, a reader is generated for it. It compares the bytes between the values with the
- * learned ones, four at a time as integers, which proves in one go that the structure is legal, that no key is new and none comes twice; steps
- * over each string by the index; and reads the wanted values with code for their types. At the first difference it gives the
- * record back, and another layout or the walker takes it. Every record is checked in full either way.
+ * Machines write records of one kind with the same keys, in the same order, with the same white space; only the values
+ * differ. Once the walker has met a shape three times, a reader is generated for it. It compares the bytes between the
+ * values with the learned ones, four at a time as integers, which proves in one go that the structure is legal, that no
+ * key is new and none comes twice; steps over each string by the index; and reads the wanted values with code for their
+ * types. At the first difference it gives the record back, and another layout or the walker takes it. Every record is
+ * checked in full either way.
  *
- * Nothing of the input gets into the source but integers (words of literal bytes, lengths); names come from the schema, as
- * JSON strings. A source carries a unique id, so that V8 keeps the type feedback of layouts apart.
+ * Nothing of the input gets into the source but integers (words of literal bytes, lengths); names come from the schema,
+ * as JSON strings. A source carries a unique id, so that V8 keeps the type feedback of layouts apart.
  */
 import { objectLiteral } from '../object-literal.ts';
 import type { StringCache } from '../string-cache.ts';

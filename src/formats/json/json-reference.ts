@@ -24,9 +24,9 @@ const NUMBER = '\0number';
 const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
 /**
- * Parses one JSON text and checks it against `type`. The text of numbers is kept by parsing a second text, in which each
- * number is an object with its digits in a string. (A reviver would be told the digits, too, but V8 13.6 gets some documents with an
- * escaped key wrong once a reviver has been used some thousand times.)
+ * Parses one JSON text and checks it against `type`. The text of numbers is kept by parsing a second text, in which
+ * each number is an object with its digits in a string. (A reviver would be told the digits, too, but V8 13.6 gets some
+ * documents with an escaped key wrong once a reviver has been used some thousand times.)
  * @throws SyntaxError or SchemaMismatch.
  */
 export function referenceDecode(text: string, type: TypeInformation<unknown> | undefined): unknown {

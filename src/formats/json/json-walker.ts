@@ -1,13 +1,14 @@
 /**
  * Reads one record of an indexed block, whatever it looks like: the general path behind the generated layouts.
  *
- * `p` is the next byte and `k` the next entry of the index; at every point all quotes before `p` are behind `k`, so a string ends
- * where entry `k + 1` says. A newline ends every record and is no white space here, so no scan needs another bound. What the schema
- * does not want is checked, iteratively (deep nesting cannot overflow the stack), and never built.
+ * `p` is the next byte and `k` the next entry of the index; at every point all quotes before `p` are behind `k`, so a
+ * string ends where entry `k + 1` says. A newline ends every record and is no white space here, so no scan needs
+ * another bound. What the schema does not want is checked, iteratively (deep nesting cannot overflow the stack), and
+ * never built.
  *
- * Failures are values, not exceptions. A *syntax* failure ends the record. A value that does not fit its type fails *softly*: its object
- * reads on, because a later duplicate of the key replaces it, as in `JSON.parse`.
- * The file is longer than most because all readers share `p`, `k` and the failure.
+ * Failures are values, not exceptions. A *syntax* failure ends the record. A value that does not fit its type fails
+ * *softly*: its object reads on, because a later duplicate of the key replaces it, as in `JSON.parse`. The file is
+ * longer than most because all readers share `p`, `k` and the failure.
  */
 
 import { StringCache } from '../string-cache.ts';

@@ -1,9 +1,10 @@
 /**
  * A small WebAssembly assembler: enough to write a SIMD kernel as an expression in TypeScript.
  *
- * Why not a compiler: the kernels are a few hundred bytes. Assembled when they are first needed (well under a millisecond),
- * they need no toolchain, no generated file in the repository and no test that the two agree. An instruction is the array of its bytes,
- * operands before the operator, as the binary format has it (WebAssembly core specification 2.0, chapter 5).
+ * Why not a compiler: the kernels are a few hundred bytes. Assembled when they are first needed (well under a
+ * millisecond), they need no toolchain, no generated file in the repository and no test that the two agree. An
+ * instruction is the array of its bytes, operands before the operator, as the binary format has it (WebAssembly core
+ * specification 2.0, chapter 5).
  */
 export type Code = readonly number[];
 
@@ -49,11 +50,9 @@ export const i32 = {
   load: (address: Code, offset = 0): Code => [...address, 0x28, 0, ...unsigned(offset)],
   store: (address: Code, value: Code, offset = 0): Code => [...address, ...value, 0x36, 0, ...unsigned(offset)],
   eqz: unary(0x45),
-  eq: binary(0x46),
   ne: binary(0x47),
   ltU: binary(0x49),
   gtU: binary(0x4b),
-  geU: binary(0x4f),
   add: binary(0x6a),
   sub: binary(0x6b),
   mul: binary(0x6c),
@@ -71,7 +70,6 @@ export const i64 = {
   ne: binary(0x52),
   ltU: binary(0x54),
   ctz: unary(0x7a),
-  popcnt: unary(0x7b),
   add: binary(0x7c),
   sub: binary(0x7d),
   mul: binary(0x7e),
@@ -90,7 +88,6 @@ export const v128 = {
   splatI8: simdUnary(15),
   eqI8: simdBinary(35),
   ltI8S: simdBinary(37),
-  ltI8U: simdBinary(38),
   and: simdBinary(78),
   andnot: simdBinary(79),
   or: simdBinary(80),
@@ -128,8 +125,6 @@ export function ifElse(condition: Code, then: readonly Code[], otherwise: readon
 
 export const returnValue = (value: Code): Code => [...value, 0x0f];
 export const block = (...body: Code[]): Code => body.flat();
-/** `condition ? a : b`, both evaluated. */
-export const select = (a: Code, b: Code, condition: Code): Code => [...a, ...b, ...condition, 0x1b];
 
 function locals(source: FunctionSource): Locals {
   const names = [...source.parameters, ...source.locals].map(([name]) => name);

@@ -1,14 +1,17 @@
 /**
  * The SIMD kernels: where the structure of a text is, found 64 bytes at a time.
  *
- * `scanJson` lists every quote that no backslash escapes and every newline; `scanCsv` every delimiter and newline outside
- * quotes. An entry is `position << 4 | flags`; the flags tell what lies between the previous entry and this one (the constants below), so that
- * a reader knows without looking whether a string can be taken as it is. Blocks without anything special (no escape, no
- * control character, no byte above 127) take a path with four comparisons; only others compute the masks, among them the
- * runs of backslashes (by carry propagation, as Langdale and Lemire's "Parsing Gigabytes of JSON per Second" has it; `escaped` carries
- * over the block). Whether a quote opens or closes is left to the reader: a broken record then cannot upset the next one.
- * `intern` finds a string's bytes in a table of recent strings. Measured (230-byte events): 64-byte blocks with a list
- * written bit by bit 3.4 GB/s.
+ * `scanJson` lists every quote that no backslash escapes and every newline; `scanCsv` every delimiter and newline
+ * outside quotes. An entry is `position << 4 | flags`; the flags tell what lies between the previous entry and this one
+ * (the constants below), so that a reader knows without looking whether a string can be taken as it is. Blocks without
+ * anything special (no escape, no control character, no byte above 127) take a path with four comparisons; only others
+ * compute the masks, among them the runs of backslashes (by carry propagation, as Langdale and Lemire's "Parsing
+ * Gigabytes of JSON per Second" has it; `escaped` carries over the block). Whether a quote opens or closes is left to
+ * the reader: a broken record then cannot upset the next one. `intern` finds a string's bytes in a table of recent
+ * strings.
+ *
+ * Measured (events of 230 bytes, one core): `scanJson` 7.6 GB/s, `scanCsv` 5.7 without and 2.6 with quotes; a lookup 14
+ * ns for 6 bytes, 22 ns for 36. The scalar scan does 0.5 GB/s.
  */
 import {
   assembleModule,
