@@ -23,7 +23,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     },
     { weight: 1, arbitrary: fc.record({ advanceMs: fc.integer({ min: 0, max: 60 }) }) },
   ),
-  { maxLength: 80 },
+  { maxLength: 80, size: 'max' },
 );
 const bounds = fc
   .tuple(fc.integer({ min: -60, max: 60 }), fc.integer({ min: 0, max: 90 }))

@@ -96,7 +96,7 @@ const anyMode = fc.constantFrom<AsyncOutputMode>('ORDERED', 'UNORDERED');
 test('with random latencies and failures, every result comes out in its stretch between watermarks, in order if ordered', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(step, { maxLength: 40 }),
+      fc.array(step, { maxLength: 40, size: 'max' }),
       anyMode,
       fc.integer({ min: 1, max: 8 }),
       async (steps, mode, capacity) => {
@@ -128,7 +128,7 @@ test('with random latencies and failures, every result comes out in its stretch 
 
 test('async results are the same in batches and when everything under way is restored', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 20 }), anyMode, async (steps, mode) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 20, size: 'max' }), anyMode, async (steps, mode) => {
       await verifyOperator({
         definition: (clock) => definition(clock, mode, 100, { running: 0, most: 0 }),
         input: inputOf(steps.filter((s) => !('watermark' in s))),
