@@ -102,6 +102,25 @@ for (const [name, format] of [
   });
 }
 
+test('what a learned layout passes over is checked, too', () => {
+  const format = jsonFormat({ schema: Types.OBJECT({ a: Types.INT }) });
+  const sound = '{"x":"s","n":-1,"a":1}\n'.repeat(5);
+  const broken = [
+    '{"x":"\\q","n":1,"a":1}',
+    '{"x":"\t","n":1,"a":1}',
+    '{"x":"open',
+    ',"n":1,"a":1}',
+    '{"x":"s","n":01,"a":1}',
+    '{"x":"s","n":1,"a":1',
+  ];
+  const { values, malformed } = decode(format, `${sound}${broken.join('\n')}\n${sound}`);
+  assert.equal(values.length, 10);
+  assert.deepEqual(
+    malformed.map((record) => [record.line, new TextDecoder().decode(record.bytes)]),
+    broken.map((line, i) => [6 + i, line]),
+  );
+});
+
 test('offset and line go on from where the split starts', () => {
   const { malformed } = decode(ad, `${event(1)}\nbad\n`, { offset: 1000, line: 50 });
   assert.deepEqual([malformed[0]?.offset, malformed[0]?.line], [1000 + event(1).length + 1, 51]);

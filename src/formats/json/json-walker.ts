@@ -7,8 +7,8 @@
  * never built.
  *
  * Failures are values, not exceptions. A *syntax* failure ends the record. A value that does not fit its type fails
- * *softly*: its object reads on, because a later duplicate of the key replaces it, as in `JSON.parse`. The file is
- * longer than most because all readers share `p`, `k` and the failure.
+ * *softly*: its object reads on, because a later duplicate of the key replaces it, as in `JSON.parse`.
+ * It is over 500 lines because all readers share `p`, `k` and the failure.
  */
 
 import { StringCache } from '../string-cache.ts';
