@@ -66,7 +66,7 @@ test('sizes that announce more than there is allocate nothing', () => {
   for (const tag of [7, 8, 9, 11, 12, 13, 14, 15, 17, 18]) {
     assert.throws(
       () => decodeValue(new BinaryReader(Uint8Array.from([tag, ...huge, 0]))),
-      { code: 'CORRUPT_DATA' },
+      { code: 'CORRUPT_DATA', message: /announced/ },
       `tag ${tag}`,
     );
   }

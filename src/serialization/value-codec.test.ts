@@ -55,7 +55,7 @@ test('special numbers, strings, dates and bigints survive', () => {
 
 test('containers keep their prototypes, order and content', () => {
   const nullPrototype: Record<string, unknown> = Object.create(null);
-  nullPrototype['a'] = 1;
+  nullPrototype.a = 1;
   const value = { b: [1, [2, undefined]], m: new Map<unknown, unknown>([[{ k: 1 }, new Set([1, '1'])]]), n: nullPrototype };
   assert.deepStrictEqual(roundTrip(value), value);
   assert.deepStrictEqual(Object.keys(roundTrip({ z: 1, a: 2 }) as object), ['z', 'a']);
@@ -105,7 +105,7 @@ test('a field named __proto__ stays a field', () => {
   const result = roundTrip(value) as Record<string, unknown>;
   assert.deepStrictEqual(Object.keys(result), ['__proto__']);
   assert.equal(Object.getPrototypeOf(result), Object.prototype);
-  assert.equal(result['admin'], undefined);
+  assert.equal(result.admin, undefined);
 });
 
 test('what is not data is refused with its path', () => {
@@ -120,15 +120,15 @@ test('what is not data is refused with its path', () => {
     [{ promise: Promise.resolve() }, '$.promise'],
     [{ weak: new WeakMap() }, '$.weak'],
   ];
-  for (const [value, path] of cases) assert.equal(refusal(value).context['path'], path);
+  for (const [value, path] of cases) assert.equal(refusal(value).context.path, path);
   assert.match(refusal([new Account()]).message, /an instance of Account/);
 });
 
 test('a cycle is refused where it closes', () => {
   const parent: Record<string, unknown> = { name: 'p' };
-  parent['child'] = { parent };
+  parent.child = { parent };
   const error = refusal({ top: parent });
-  assert.equal(error.context['path'], '$.top.child.parent');
+  assert.equal(error.context.path, '$.top.child.parent');
   assert.match(error.message, /the object at \$\.top again \(a cycle\)/);
 });
 

@@ -117,7 +117,7 @@ export class StateFamily {
 
   namespaces(): string[] {
     const found: string[] = [];
-    for (const [namespace, table] of this.tables) if (table.size > 0) found.push(namespace);
+    for (const [namespace, table] of this.tables) if (namespace !== '' || table.size > 0) found.push(namespace);
     return found;
   }
 
@@ -157,13 +157,11 @@ export class StateFamily {
     return this.tables.get('')?.entries();
   }
 
-  /** Replaces a value seen through {@link entries}, unless its entry has left the table since. */
+  /** Replaces a value seen through {@link entries}. An entry that has left the table since holds no value to be seen. */
   replaceSeen(key: CanonicalKey, entry: KeyEntry, slot: number, value: unknown): void {
-    const table = this.tables.get('');
-    if (table?.find(key) !== entry) return;
     writeSlot(entry, slot, value);
     if (!entry.isEmpty()) return;
-    table.delete(key);
+    this.tables.get('')?.delete(key);
     this.stale = true;
   }
 
