@@ -98,7 +98,7 @@ test('what was written as RFC 4180 has it is read as it was meant, in any chunks
         malformed: [],
       });
     }),
-    { numRuns: 1000 },
+    { numRuns: 300 },
   );
 });
 
@@ -142,7 +142,7 @@ test('what the encoder writes comes back equal', () => {
         records.map((value) => ({ ...value })),
       );
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
 });
 
@@ -157,6 +157,6 @@ test('damaged input is read to its end, and every sound line behind the damage i
       assert.deepEqual({ values, malformed }, whole);
       assert.ok(values.length + malformed.length <= pieces.length + 3);
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
 });

@@ -283,11 +283,11 @@ function checkEqual([type, lines]: [AnyType, string[]], eol: string, last: strin
 }
 
 test('the projecting reader and the reference agree on every type', () => {
-  fc.assert(fc.property(typeAndLines, ending, fc.constantFrom('', '\n'), chunkSizes, checkEqual), { numRuns: 800 });
+  fc.assert(fc.property(typeAndLines, ending, fc.constantFrom('', '\n'), chunkSizes, checkEqual), { numRuns: 300 });
 });
 
 test('the projecting reader and the reference agree on objects, in layouts and out of them', () => {
-  fc.assert(fc.property(objectAndLines, ending, fc.constantFrom('', '\n'), chunkSizes, checkEqual), { numRuns: 1200 });
+  fc.assert(fc.property(objectAndLines, ending, fc.constantFrom('', '\n'), chunkSizes, checkEqual), { numRuns: 600 });
 });
 
 test('without a schema, values are those of JSON.parse and what it refuses is malformed', () => {
@@ -296,7 +296,7 @@ test('without a schema, values are those of JSON.parse and what it refuses is ma
       const bytes = new TextEncoder().encode(lines.join(eol));
       assert.deepStrictEqual(decode(jsonFormat(), bytes, sizes), reference(lines, undefined));
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
 });
 
@@ -328,6 +328,6 @@ test('bytes that are no UTF-8 mean the same to the reader and to the reference',
       assert.deepStrictEqual(decode(jsonFormat({ schema: type }), bytes, [1 << 20]), reference(decoded, type));
       assert.deepStrictEqual(decode(jsonFormat(), bytes, [1 << 20]), reference(decoded, undefined));
     }),
-    { numRuns: 400 },
+    { numRuns: 300 },
   );
 });
