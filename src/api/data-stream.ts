@@ -39,7 +39,9 @@ import type { MapStateDescriptor } from '../state/index.ts';
 import { AllWindowedStream } from './all-windowed-stream.ts';
 import { BroadcastConnectedStream, BroadcastStream } from './broadcast-stream.ts';
 import { checkParallelism } from './check-parallelism.ts';
+import { CoGroupedStreams } from './co-grouped-streams.ts';
 import { ConnectedStreams } from './connected-streams.ts';
+import { JoinedStreams } from './joined-streams.ts';
 import { KeyedStream } from './keyed-stream.ts';
 import { partitionFunction } from './partition-function.ts';
 import { installedHost } from './program-host.ts';
@@ -113,6 +115,18 @@ export class DataStream<T> {
   connect<B>(other: DataStream<B> | BroadcastStream<B>): ConnectedStreams<T, B> | BroadcastConnectedStream<T, B> {
     this.checkSameEnvironment('connect', other instanceof BroadcastStream ? other.stream : other);
     return other instanceof BroadcastStream ? new BroadcastConnectedStream(this, other) : new ConnectedStreams(this, other);
+  }
+
+  /** Pairs of records with equal keys in one window: `a.join(b).where(…).equalTo(…).window(…).apply(…)`. */
+  join<B>(other: DataStream<B>): JoinedStreams<T, B> {
+    this.checkSameEnvironment('join', other);
+    return new JoinedStreams(this, other);
+  }
+
+  /** The records of both streams by key and window: `a.coGroup(b).where(…).equalTo(…).window(…).apply(…)`. */
+  coGroup<B>(other: DataStream<B>): CoGroupedStreams<T, B> {
+    this.checkSameEnvironment('coGroup', other);
+    return new CoGroupedStreams(this, other);
   }
 
   assignTimestampsAndWatermarks(strategy: WatermarkStrategy<T>): SingleOutputStreamOperator<T> {
