@@ -78,13 +78,18 @@ export function createLocalHost(options: LocalHostOptions = {}): LocalHost {
       const log = (logger ??= createLogger(options.logLevel, stderr));
       const cluster = new MiniCluster({ logger: log });
       const { dispatcher } = cluster;
-      const jobId = await cluster.submit(submission, program);
-      const client = new JobClient(jobId, dispatcher);
-      const name = submission.jobGraph.name;
+      const { jobId, name } = submission.jobGraph;
       const job = { name, cancel: () => dispatcher.cancelJob(jobId) };
+      interrupts.add(job);
+      try {
+        await cluster.submit(submission, program);
+      } catch (error) {
+        interrupts.remove(job);
+        throw error;
+      }
+      const client = new JobClient(jobId, dispatcher);
       const result = dispatcher.requestJobResult(jobId);
       const shown = displayOf()?.add(name, () => dispatcher.requestJobProgress(jobId));
-      interrupts.add(job);
       const over = (outcome: 'finished' | 'was canceled' | 'failed') => async (): Promise<void> => {
         interrupts.remove(job);
         await shown?.end(outcome);

@@ -31,7 +31,7 @@ export class StatusLine {
    */
   constructor(stream: TerminalStream, others: readonly TerminalStream[] = []) {
     this.stream = stream;
-    this.streams = [stream, ...others].filter((s) => s.isTTY === true);
+    this.streams = [...new Set([stream, ...others])].filter((s) => s.isTTY === true);
   }
 
   get isShown(): boolean {
