@@ -16,62 +16,39 @@ import type {
   ProcessContext,
   TimeDomain,
 } from './functions.ts';
+import { methodOf } from './functions.ts';
 import type { Triggerable } from './internal-timer-service.ts';
-import type { OperatorContext, Output, StreamOperator } from './operator.ts';
+import { FunctionOperator, flatMapCode, mapCode } from './map-operators.ts';
+import type { ChainCode, EmitCode, OperatorContext, StreamOperator } from './operator.ts';
 import { readOnlyTimerService, TimestampedCollector, timestampOrUndefined, userTimerService } from './process-operators.ts';
 
-export class CoMapOperator<A, B, R> implements StreamOperator<A, R, B> {
+export class CoMapOperator<A, B, R> extends FunctionOperator {
   readonly oneToOne = true;
-  private readonly fn: CoMapFunction<A, B, R>;
-  private output!: Output<R>;
 
   constructor(fn: CoMapFunction<A, B, R>) {
-    this.fn = fn;
+    super(fn);
   }
 
-  open(context: OperatorContext<R>): void | Promise<void> {
-    this.output = context.output;
-    return this.fn.open?.(context.runtimeContext);
+  inline(code: ChainCode, value: string, timestamp: string, emit: EmitCode): string {
+    return mapCode(code, methodOf(this.fn, 'map1'), value, timestamp, emit);
   }
 
-  processElement(value: A, timestamp: number): void {
-    this.output.collect(this.fn.map1(value), timestamp);
-  }
-
-  processElement2(value: B, timestamp: number): void {
-    this.output.collect(this.fn.map2(value), timestamp);
-  }
-
-  close(): void | Promise<void> {
-    return this.fn.close?.();
+  inline2(code: ChainCode, value: string, timestamp: string, emit: EmitCode): string {
+    return mapCode(code, methodOf(this.fn, 'map2'), value, timestamp, emit);
   }
 }
 
-export class CoFlatMapOperator<A, B, R> implements StreamOperator<A, R, B> {
-  private readonly fn: CoFlatMapFunction<A, B, R>;
-  private collector!: TimestampedCollector<R>;
-
+export class CoFlatMapOperator<A, B, R> extends FunctionOperator {
   constructor(fn: CoFlatMapFunction<A, B, R>) {
-    this.fn = fn;
+    super(fn);
   }
 
-  open(context: OperatorContext<R>): void | Promise<void> {
-    this.collector = new TimestampedCollector<R>(context.output);
-    return this.fn.open?.(context.runtimeContext);
+  inline(code: ChainCode, value: string, timestamp: string): string {
+    return flatMapCode(code, methodOf(this.fn, 'flatMap1'), value, timestamp);
   }
 
-  processElement(value: A, timestamp: number): void {
-    this.collector.timestamp = timestamp;
-    this.collector.collectAll(this.fn.flatMap1(value, this.collector));
-  }
-
-  processElement2(value: B, timestamp: number): void {
-    this.collector.timestamp = timestamp;
-    this.collector.collectAll(this.fn.flatMap2(value, this.collector));
-  }
-
-  close(): void | Promise<void> {
-    return this.fn.close?.();
+  inline2(code: ChainCode, value: string, timestamp: string): string {
+    return flatMapCode(code, methodOf(this.fn, 'flatMap2'), value, timestamp);
   }
 }
 

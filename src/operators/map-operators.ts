@@ -6,7 +6,7 @@ import { methodOf, richOf } from './functions.ts';
 import { type ChainCode, type EmitCode, MIN_WATERMARK, type OperatorContext, type StreamOperator } from './operator.ts';
 
 /** An operator around one user function: opens and closes it. */
-abstract class FunctionOperator implements StreamOperator {
+export abstract class FunctionOperator implements StreamOperator {
   protected readonly fn: unknown;
   private readonly rich: RichFunction | undefined;
 
@@ -32,9 +32,7 @@ export class MapOperator<T, R> extends FunctionOperator {
   }
 
   inline(code: ChainCode, value: string, timestamp: string, emit: EmitCode): string {
-    const f = code.bind(methodOf(this.fn, 'map'), 'map');
-    const result = code.local('mapped');
-    return `const ${result} = ${f}(${value});\n${emit(result, timestamp)}`;
+    return mapCode(code, methodOf(this.fn, 'map'), value, timestamp, emit);
   }
 }
 
@@ -55,17 +53,7 @@ export class FlatMapOperator<T, R> extends FunctionOperator {
   }
 
   inline(code: ChainCode, value: string, timestamp: string, _emit: EmitCode): string {
-    const f = code.bind(methodOf(this.fn, 'flatMap'), 'flatMap');
-    const collect = code.collect();
-    const time = code.local('time');
-    const out = code.local('out');
-    const result = code.local('results');
-    const item = code.local('item');
-    code.declare(`let ${time} = 0;`);
-    code.declare(`const ${out} = { collect(value) { ${collect}(value, ${time}); } };`);
-    return `${time} = ${timestamp};
-const ${result} = ${f}(${value}, ${out});
-if (${result} !== undefined) for (const ${item} of ${result}) ${collect}(${item}, ${timestamp});`;
+    return flatMapCode(code, methodOf(this.fn, 'flatMap'), value, timestamp);
   }
 }
 
@@ -87,4 +75,26 @@ export class ForEachOperator<T> extends FunctionOperator {
   processWatermark(timestamp: number): void {
     this.invocation.currentWatermark = timestamp;
   }
+}
+
+/** Emits what `map` returns. */
+export function mapCode(code: ChainCode, map: unknown, value: string, timestamp: string, emit: EmitCode): string {
+  const f = code.bind(map, 'map');
+  const result = code.local('mapped');
+  return `const ${result} = ${f}(${value});\n${emit(result, timestamp)}`;
+}
+
+/** Emits what `flatMap` gives to its collector, then what it returns. */
+export function flatMapCode(code: ChainCode, flatMap: unknown, value: string, timestamp: string): string {
+  const f = code.bind(flatMap, 'flatMap');
+  const collect = code.collect();
+  const time = code.local('time');
+  const out = code.local('out');
+  const result = code.local('results');
+  const item = code.local('item');
+  code.declare(`let ${time} = 0;`);
+  code.declare(`const ${out} = { collect(value) { ${collect}(value, ${time}); } };`);
+  return `${time} = ${timestamp};
+const ${result} = ${f}(${value}, ${out});
+if (${result} !== undefined) for (const ${item} of ${result}) ${collect}(${item}, ${timestamp});`;
 }

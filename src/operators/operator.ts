@@ -96,6 +96,8 @@ export interface StreamOperator<IN = any, OUT = any, IN2 = any> {
    * Must not use `return`, `break` or `continue`: what an outer operator does after emitting must still run.
    */
   inline?(code: ChainCode, value: string, timestamp: string, emit: EmitCode): string;
+  /** As `inline`, for records of the second input. */
+  inline2?(code: ChainCode, value: string, timestamp: string, emit: EmitCode): string;
   /** Event time has advanced; timers have fired already. An operator that has this method forwards the watermark itself. */
   processWatermark?(timestamp: number): void;
   /** All inputs became idle, or one is active again. An operator that has this method forwards it itself. */

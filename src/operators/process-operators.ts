@@ -28,11 +28,6 @@ export class TimestampedCollector<T> implements Collector<T> {
     this.output.collect(value, this.timestamp);
   }
 
-  /** For functions that may return what they emit. */
-  collectAll(values: Iterable<T> | void): void {
-    if (values !== undefined) for (const value of values) this.output.collect(value, this.timestamp);
-  }
-
   collectTo<S>(tag: OutputTag<S>, value: S): void {
     this.output.collectTo(tag, value, this.timestamp);
   }

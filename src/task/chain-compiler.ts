@@ -112,14 +112,15 @@ export function compileChain(nodes: readonly ChainNode[], fail: FailFunction): C
       lines.push(`${bind(node.setCurrentKey, 'setCurrentKey')}(${bind(selector, 'keyOf')}(${value}));`);
     }
     const { operator } = node;
-    if (operator.inline && input === 0) {
+    const inline = input === 0 ? operator.inline : operator.inline2;
+    if (inline) {
       const code: ChainCode = {
         bind,
         local,
         declare: (statement) => void declarations.push(statement),
         collect: () => collectFunction(index),
       };
-      lines.push(operator.inline(code, value, time, (v, t) => emitCode(index, v, t, depth)));
+      lines.push(inline.call(operator, code, value, time, (v, t) => emitCode(index, v, t, depth)));
     } else {
       invariant(input === 0 ? operator.processElement : operator.processElement2, `operator ${index} takes no input ${input}`);
       lines.push(`${operatorName(index)}.processElement${input === 0 ? '' : '2'}(${value}, ${time});`);

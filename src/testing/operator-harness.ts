@@ -269,7 +269,7 @@ function vertexOf(definition: OperatorDefinition): JobVertex {
         operatorType: 'operator',
         name: 'operator',
         keyed: definition.keySelectors !== undefined,
-        inputCount: operator.processElement2 ? 2 : 1,
+        inputCount: operator.processElement2 || operator.inline2 ? 2 : 1,
       },
     ],
   };
