@@ -297,6 +297,29 @@ test('a failing asynchronous call fails the job with operator and record', async
   });
 });
 
+test('a timeout method replaces the result of a call that takes too long, by the real clock', async () => {
+  const results = AsyncDataStream.orderedWait<number, string>(
+    environment().fromElements(1, 2),
+    {
+      asyncInvoke: (n, future) => {
+        if (n === 2) future.complete(['in time']);
+      },
+      timeout: (n, future) => future.complete([`${n} timed out`]),
+    },
+    5,
+  );
+  assert.deepEqual(await results.executeAndCollect(), ['1 timed out', 'in time']);
+});
+
+test('options of asynchronous calls that make no sense are refused', () => {
+  const numbers = environment().fromElements(1);
+  assert.throws(
+    () => AsyncDataStream.orderedWait(numbers, async (n) => n, 1, { capacity: 0 }),
+    /capacity of async I\/O .* got 0/,
+  );
+  assert.throws(() => AsyncDataStream.orderedWait(numbers, async (n) => n, -1), /timeout of async I\/O .* got -1/);
+});
+
 test('accumulators of all operators are merged into the result, however often they are asked for', async () => {
   const env = environment();
   const counting = (name: string) => {
