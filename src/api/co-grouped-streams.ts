@@ -7,7 +7,6 @@
  */
 import {
   type CoGroupFunction,
-  type Collector,
   type Evictor,
   type KeySelector,
   MapOperator,
@@ -104,11 +103,10 @@ export class CoGroupWithWindow<A, B, K, W extends Window> {
     return this;
   }
 
-  /** Calls `fn` for every key and window that has a record of either stream; results have the window's last time. */
-  apply<R>(fn: (first: readonly A[], second: readonly B[]) => Iterable<R>): SingleOutputStreamOperator<R>;
-  apply<R>(
-    fn: ((first: readonly A[], second: readonly B[], out: Collector<R>) => void) | RichCoGroupFunction<A, B, R>,
-  ): SingleOutputStreamOperator<R>;
+  /**
+   * Calls `fn` for every key and window that has a record of either stream. What it returns or gives to `out` is emitted
+   * with the window's last time.
+   */
   apply<R>(fn: CoGroupFunction<A, B, R>): SingleOutputStreamOperator<R> {
     const coGroup = methodOf<RichCoGroupFunction<A, B, R>['coGroup']>(fn, 'coGroup');
     return this.windowed.process<R>({

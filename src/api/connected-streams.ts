@@ -43,7 +43,7 @@ export class ConnectedStreams<A, B> {
 
   /** One result for each record, from `map1` for the first stream and `map2` for the second. */
   map<R>(fn: CoMapFunction<A, B, R>): SingleOutputStreamOperator<R>;
-  map<R>(map1: (value: A) => R, map2: (value: B) => R): SingleOutputStreamOperator<R>;
+  map<R1, R2 = R1>(map1: (value: A) => R1, map2: (value: B) => R2): SingleOutputStreamOperator<R1 | R2>;
   map<R>(fn: CoMapFunction<A, B, R> | ((value: A) => R), map2?: (value: B) => R): SingleOutputStreamOperator<R> {
     const both = typeof fn === 'function' ? { map1: fn, map2: map2 as (value: B) => R } : fn;
     return this.transform('Co-Map', { create: () => new CoMapOperator(both) });
@@ -51,7 +51,7 @@ export class ConnectedStreams<A, B> {
 
   /** Any number of results for each record: returned, or given to `out`. */
   flatMap<R>(fn: CoFlatMapFunction<A, B, R>): SingleOutputStreamOperator<R>;
-  flatMap<R>(flatMap1: CoFlatMapHalf<A, R>, flatMap2: CoFlatMapHalf<B, R>): SingleOutputStreamOperator<R>;
+  flatMap<R1, R2 = R1>(flatMap1: CoFlatMapHalf<A, R1>, flatMap2: CoFlatMapHalf<B, R2>): SingleOutputStreamOperator<R1 | R2>;
   flatMap<R>(
     fn: CoFlatMapFunction<A, B, R> | CoFlatMapHalf<A, R>,
     flatMap2?: CoFlatMapHalf<B, R>,

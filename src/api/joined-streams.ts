@@ -3,7 +3,6 @@
  * function goes over all pairs.
  */
 import {
-  type Collector,
   type Evictor,
   type JoinFunction,
   type KeySelector,
@@ -87,9 +86,10 @@ export class JoinWithWindow<A, B, K, W extends Window> {
     return this;
   }
 
-  /** Calls `fn` with every pair; what it returns is emitted (unless `undefined`), with the window's last time. */
-  apply<R>(fn: (first: A, second: B) => R): SingleOutputStreamOperator<R>;
-  apply<R>(fn: ((first: A, second: B, out: Collector<R>) => void) | RichJoinFunction<A, B, R>): SingleOutputStreamOperator<R>;
+  /**
+   * Calls `fn` with every pair. What it returns (unless `undefined`) or gives to `out` is emitted with the window's last
+   * time.
+   */
   apply<R>(fn: JoinFunction<A, B, R>): SingleOutputStreamOperator<R> {
     const join = methodOf<RichJoinFunction<A, B, R>['join']>(fn, 'join');
     const pairs: RichCoGroupFunction<A, B, R> = {

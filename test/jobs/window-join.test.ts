@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
-  type Collector,
   CountEvictor,
   CountTrigger,
   type DataStream,
@@ -76,7 +75,7 @@ test('a join function may emit any number of results, and a rich one is opened a
     .where(keyOf)
     .equalTo(keyOf)
     .window(window)
-    .apply<number>((l: Item, r: Item, out: Collector<number>) => out.collect(l.at + r.at))
+    .apply<number>((l, r, out) => out.collect(l.at + r.at))
     .discard();
   const { accumulators } = await env.execute();
   assert.deepEqual(accumulators, { pairs: 3 });
