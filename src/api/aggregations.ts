@@ -8,6 +8,14 @@
 /** A field of a record, or a position of an array. */
 export type AggregatedField<T> = T extends readonly unknown[] ? number : T extends object ? keyof T & string : never;
 
+/** A field that holds numbers. */
+export type NumericField<T> = T extends readonly unknown[]
+  ? number
+  : { [F in keyof T & string]: T[F] extends number | bigint ? F : never }[keyof T & string];
+
+/** What sum takes: nothing for a stream of numbers, otherwise a field that holds numbers. */
+export type SumArguments<T> = T extends number | bigint ? [] : [field: NumericField<T>];
+
 type Fields = Record<string | number, any>;
 type Reduce<T> = (a: T, b: T) => T;
 

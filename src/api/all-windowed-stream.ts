@@ -10,14 +10,13 @@ import {
   internalApplyAllFunction,
   internalProcessAllFunction,
   type ProcessAllWindowFunction,
-  type ReturningProcessAllWindowFunction,
   type Trigger,
   type Window,
   type WindowAssigner,
   type WindowContents,
 } from '../operators/index.ts';
 import type { AggregateFunction, ReduceFunction } from '../state/index.ts';
-import { type AggregatedField, maxBy, maxOf, minBy, minOf, sumOf } from './aggregations.ts';
+import { type AggregatedField, maxBy, maxOf, minBy, minOf, type SumArguments, sumOf } from './aggregations.ts';
 import type { SingleOutputStreamOperator } from './data-stream.ts';
 import type { KeyedStream } from './keyed-stream.ts';
 import { WindowSettings } from './window-settings.ts';
@@ -67,14 +66,7 @@ export class AllWindowedStream<T, W extends Window> {
    */
   reduce(fn: ReduceFunction<T>): SingleOutputStreamOperator<T>;
   /** Combines the records of a window; `windowFunction` sees the result as its only element. */
-  reduce<R>(
-    fn: ReduceFunction<T>,
-    windowFunction: ReturningProcessAllWindowFunction<T, R, W, [T]>,
-  ): SingleOutputStreamOperator<R>;
-  reduce<R>(
-    fn: ReduceFunction<T>,
-    windowFunction: ProcessAllWindowFunction<T, R, W, [T]>,
-  ): SingleOutputStreamOperator<R>;
+  reduce<R>(fn: ReduceFunction<T>, windowFunction: ProcessAllWindowFunction<T, R, W, [T]>): SingleOutputStreamOperator<R>;
   reduce(fn: ReduceFunction<T>, windowFunction?: unknown): SingleOutputStreamOperator<any> {
     return this.transform(
       { kind: 'REDUCE', reduceFunction: fn },
@@ -90,10 +82,6 @@ export class AllWindowedStream<T, W extends Window> {
   /** Aggregates the records of a window; `windowFunction` sees the result as its only element. */
   aggregate<ACC, V, R>(
     fn: AggregateFunction<T, ACC, V>,
-    windowFunction: ReturningProcessAllWindowFunction<V, R, W, [V]>,
-  ): SingleOutputStreamOperator<R>;
-  aggregate<ACC, V, R>(
-    fn: AggregateFunction<T, ACC, V>,
     windowFunction: ProcessAllWindowFunction<V, R, W, [V]>,
   ): SingleOutputStreamOperator<R>;
   aggregate(fn: AggregateFunction<T, any, any>, windowFunction?: unknown): SingleOutputStreamOperator<any> {
@@ -107,21 +95,17 @@ export class AllWindowedStream<T, W extends Window> {
    * Keeps all records of a window, in order of arrival, and calls `fn` with them when it fires. `fn` returns what to emit,
    * or emits through `out`.
    */
-  process<R>(fn: ReturningProcessAllWindowFunction<T, R, W>): SingleOutputStreamOperator<R>;
-  process<R>(fn: ProcessAllWindowFunction<T, R, W>): SingleOutputStreamOperator<R>;
-  process(fn: unknown): SingleOutputStreamOperator<any> {
+  process<R>(fn: ProcessAllWindowFunction<T, R, W>): SingleOutputStreamOperator<R> {
     return this.transform({ kind: 'ELEMENTS' }, internalProcessAllFunction(fn));
   }
 
   /** As `process`, with the window in place of a context. */
-  apply<R>(fn: (window: W, elements: readonly T[]) => Iterable<R>): SingleOutputStreamOperator<R>;
-  apply<R>(fn: AllWindowFunction<T, R, W>): SingleOutputStreamOperator<R>;
-  apply(fn: unknown): SingleOutputStreamOperator<any> {
+  apply<R>(fn: AllWindowFunction<T, R, W>): SingleOutputStreamOperator<R> {
     return this.transform({ kind: 'ELEMENTS' }, internalApplyAllFunction(fn));
   }
 
   /** The first record of the window, with the sum of `field`. Without a field, the stream must be of numbers. */
-  sum(field?: AggregatedField<T>): SingleOutputStreamOperator<T> {
+  sum(...[field]: SumArguments<T>): SingleOutputStreamOperator<T> {
     return this.reduce(sumOf<T>(field));
   }
 

@@ -75,8 +75,6 @@ export class DataStream<T> {
   }
 
   /** `fn` returns what to emit, or emits through `out`. */
-  flatMap<R>(fn: (value: T) => Iterable<R>): SingleOutputStreamOperator<R>;
-  flatMap<R>(fn: ((value: T, out: Collector<R>) => void) | RichFlatMapFunction<T, R>): SingleOutputStreamOperator<R>;
   flatMap<R>(fn: FlatMapFunction<T, R>): SingleOutputStreamOperator<R> {
     return this.transform('Flat Map', { create: () => new FlatMapOperator(fn) });
   }

@@ -17,7 +17,7 @@ import {
   type WindowAssigner,
 } from '../operators/index.ts';
 import type { ReduceFunction } from '../state/index.ts';
-import { type AggregatedField, maxBy, maxOf, minBy, minOf, sumOf } from './aggregations.ts';
+import { type AggregatedField, maxBy, maxOf, minBy, minOf, type SumArguments, sumOf } from './aggregations.ts';
 import { BroadcastStream, KeyedBroadcastConnectedStream } from './broadcast-stream.ts';
 import { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
 import { DataStream, type SingleOutputStreamOperator } from './data-stream.ts';
@@ -40,7 +40,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
   }
 
   /** The first record of the key, with the running sum in `field`. Without a field, the stream must be of numbers. */
-  sum(field?: AggregatedField<T>): SingleOutputStreamOperator<T> {
+  sum(...[field]: SumArguments<T>): SingleOutputStreamOperator<T> {
     return this.aggregateField('Keyed Sum', sumOf(field));
   }
 

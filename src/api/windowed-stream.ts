@@ -10,7 +10,6 @@ import {
   internalApplyFunction,
   internalProcessFunction,
   type ProcessWindowFunction,
-  type ReturningProcessWindowFunction,
   type Trigger,
   type Window,
   type WindowAssigner,
@@ -18,7 +17,7 @@ import {
   type WindowFunction,
 } from '../operators/index.ts';
 import type { AggregateFunction, ReduceFunction } from '../state/index.ts';
-import { type AggregatedField, maxBy, maxOf, minBy, minOf, sumOf } from './aggregations.ts';
+import { type AggregatedField, maxBy, maxOf, minBy, minOf, type SumArguments, sumOf } from './aggregations.ts';
 import type { SingleOutputStreamOperator } from './data-stream.ts';
 import type { KeyedStream } from './keyed-stream.ts';
 import { WindowSettings } from './window-settings.ts';
@@ -68,14 +67,7 @@ export class WindowedStream<T, K, W extends Window> {
    */
   reduce(fn: ReduceFunction<T>): SingleOutputStreamOperator<T>;
   /** Combines the records of a window; `windowFunction` sees the result as its only element. */
-  reduce<R>(
-    fn: ReduceFunction<T>,
-    windowFunction: ReturningProcessWindowFunction<T, R, K, W, [T]>,
-  ): SingleOutputStreamOperator<R>;
-  reduce<R>(
-    fn: ReduceFunction<T>,
-    windowFunction: ProcessWindowFunction<T, R, K, W, [T]>,
-  ): SingleOutputStreamOperator<R>;
+  reduce<R>(fn: ReduceFunction<T>, windowFunction: ProcessWindowFunction<T, R, K, W, [T]>): SingleOutputStreamOperator<R>;
   reduce(fn: ReduceFunction<T>, windowFunction?: unknown): SingleOutputStreamOperator<any> {
     return this.transform(
       { kind: 'REDUCE', reduceFunction: fn },
@@ -91,10 +83,6 @@ export class WindowedStream<T, K, W extends Window> {
   /** Aggregates the records of a window; `windowFunction` sees the result as its only element. */
   aggregate<ACC, V, R>(
     fn: AggregateFunction<T, ACC, V>,
-    windowFunction: ReturningProcessWindowFunction<V, R, K, W, [V]>,
-  ): SingleOutputStreamOperator<R>;
-  aggregate<ACC, V, R>(
-    fn: AggregateFunction<T, ACC, V>,
     windowFunction: ProcessWindowFunction<V, R, K, W, [V]>,
   ): SingleOutputStreamOperator<R>;
   aggregate(fn: AggregateFunction<T, any, any>, windowFunction?: unknown): SingleOutputStreamOperator<any> {
@@ -108,21 +96,17 @@ export class WindowedStream<T, K, W extends Window> {
    * Keeps all records of a window, in order of arrival, and calls `fn` with them when it fires. `fn` returns what to emit,
    * or emits through `out`.
    */
-  process<R>(fn: ReturningProcessWindowFunction<T, R, K, W>): SingleOutputStreamOperator<R>;
-  process<R>(fn: ProcessWindowFunction<T, R, K, W>): SingleOutputStreamOperator<R>;
-  process(fn: unknown): SingleOutputStreamOperator<any> {
+  process<R>(fn: ProcessWindowFunction<T, R, K, W>): SingleOutputStreamOperator<R> {
     return this.transform({ kind: 'ELEMENTS' }, internalProcessFunction(fn));
   }
 
   /** As `process`, with the window in place of a context. */
-  apply<R>(fn: (key: K, window: W, elements: readonly T[]) => Iterable<R>): SingleOutputStreamOperator<R>;
-  apply<R>(fn: WindowFunction<T, R, K, W>): SingleOutputStreamOperator<R>;
-  apply(fn: unknown): SingleOutputStreamOperator<any> {
+  apply<R>(fn: WindowFunction<T, R, K, W>): SingleOutputStreamOperator<R> {
     return this.transform({ kind: 'ELEMENTS' }, internalApplyFunction(fn));
   }
 
   /** The first record of the window, with the sum of `field`. Without a field, the stream must be of numbers. */
-  sum(field?: AggregatedField<T>): SingleOutputStreamOperator<T> {
+  sum(...[field]: SumArguments<T>): SingleOutputStreamOperator<T> {
     return this.reduce(sumOf<T>(field));
   }
 

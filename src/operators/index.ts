@@ -140,8 +140,6 @@ export {
   type ProcessAllWindowFunction,
   type ProcessWindowContext,
   type ProcessWindowFunction,
-  type ReturningProcessAllWindowFunction,
-  type ReturningProcessWindowFunction,
   type RichAllWindowFunction,
   type RichProcessAllWindowFunction,
   type RichProcessWindowFunction,

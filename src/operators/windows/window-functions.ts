@@ -2,7 +2,8 @@
  * The functions that see a window when it fires, and the one form in which operators call them.
  *
  * Wherever Flink takes a function object, a plain function will do; it may return what to emit instead of calling `out`,
- * so that its result type is inferred.
+ * so that its result type is inferred. One signature stands for both: with overloads, the compiler would not
+ * infer the parameters of a function that takes `out`.
  */
 import type { OutputTag } from '../../connector/index.ts';
 import type { Collector, RichFunction, RuntimeContext } from '../functions.ts';
@@ -38,15 +39,8 @@ export interface RichProcessWindowFunction<IN, OUT, K, W extends Window, E exten
 }
 
 export type ProcessWindowFunction<IN, OUT, K, W extends Window, E extends readonly IN[] = readonly IN[]> =
-  | ((key: K, context: ProcessWindowContext<W>, elements: E, out: Collector<OUT>) => void)
+  | ((key: K, context: ProcessWindowContext<W>, elements: E, out: Collector<OUT>) => Iterable<OUT> | void)
   | RichProcessWindowFunction<IN, OUT, K, W, E>;
-
-/** Returns what to emit. */
-export type ReturningProcessWindowFunction<IN, OUT, K, W extends Window, E extends readonly IN[] = readonly IN[]> = (
-  key: K,
-  context: ProcessWindowContext<W>,
-  elements: E,
-) => Iterable<OUT>;
 
 /** For windows over a whole stream. */
 export interface RichProcessAllWindowFunction<IN, OUT, W extends Window, E extends readonly IN[] = readonly IN[]>
@@ -56,20 +50,15 @@ export interface RichProcessAllWindowFunction<IN, OUT, W extends Window, E exten
 }
 
 export type ProcessAllWindowFunction<IN, OUT, W extends Window, E extends readonly IN[] = readonly IN[]> =
-  | ((context: ProcessWindowContext<W>, elements: E, out: Collector<OUT>) => void)
+  | ((context: ProcessWindowContext<W>, elements: E, out: Collector<OUT>) => Iterable<OUT> | void)
   | RichProcessAllWindowFunction<IN, OUT, W, E>;
-
-export type ReturningProcessAllWindowFunction<IN, OUT, W extends Window, E extends readonly IN[] = readonly IN[]> = (
-  context: ProcessWindowContext<W>,
-  elements: E,
-) => Iterable<OUT>;
 
 export interface RichWindowFunction<IN, OUT, K, W extends Window> extends RichFunction {
   apply(key: K, window: W, elements: readonly IN[], out: Collector<OUT>): void;
 }
 
 export type WindowFunction<IN, OUT, K, W extends Window> =
-  | ((key: K, window: W, elements: readonly IN[], out: Collector<OUT>) => void)
+  | ((key: K, window: W, elements: readonly IN[], out: Collector<OUT>) => Iterable<OUT> | void)
   | RichWindowFunction<IN, OUT, K, W>;
 
 export interface RichAllWindowFunction<IN, OUT, W extends Window> extends RichFunction {
@@ -77,7 +66,7 @@ export interface RichAllWindowFunction<IN, OUT, W extends Window> extends RichFu
 }
 
 export type AllWindowFunction<IN, OUT, W extends Window> =
-  | ((window: W, elements: readonly IN[], out: Collector<OUT>) => void)
+  | ((window: W, elements: readonly IN[], out: Collector<OUT>) => Iterable<OUT> | void)
   | RichAllWindowFunction<IN, OUT, W>;
 
 /** Any of the functions above, as operators call it. */
