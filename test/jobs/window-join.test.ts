@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  type Collector,
   CountEvictor,
   CountTrigger,
   type DataStream,
