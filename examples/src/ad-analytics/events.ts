@@ -6,7 +6,8 @@
  * least `MIN_LATENESS_MS` behind the newest event before them, the others at most `MAX_DISORDER_MS`.
  * Campaigns are not equally popular, so that a ranking shows something.
  *
- * Lines are put together from pieces of bytes that exist already, which is ten times as fast as `JSON.stringify`.
+ * Lines are put together from pieces of bytes that exist already: with all random draws that takes two thirds of the time of
+ * `JSON.stringify` without any.
  */
 
 export interface Ad {
