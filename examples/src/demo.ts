@@ -2,8 +2,8 @@
  * `npm run demo [-- --events N --parallelism P --seed S --keep]`: generates ad events into a file, runs the ad-analytics
  * job on it, and checks every count against one that was made without the engine. Exit code 1 if any differs.
  */
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -30,13 +30,12 @@ const events = wholeNumber('--events', values.events);
 const parallelism = wholeNumber('--parallelism', values.parallelism);
 const seed = wholeNumber('--seed', values.seed);
 
-const folder = await mkdtemp(join(tmpdir(), 'millrace-demo-'));
-try {
-  await demo();
-} finally {
+const folder = mkdtempSync(join(tmpdir(), 'millrace-demo-'));
+process.on('exit', () => {
   if (values.keep) console.log(`\nkept  ${folder}`);
-  else await rm(folder, { recursive: true, force: true });
-}
+  else rmSync(folder, { recursive: true, force: true });
+});
+await demo();
 
 async function demo(): Promise<void> {
   const eventsPath = join(folder, 'ad-events.jsonl');
@@ -46,21 +45,24 @@ async function demo(): Promise<void> {
 
   let bytes = 0;
   const { ads, chunks } = adEvents({ events, seed });
-  const generated = await seconds(async () => {
-    await writeFile(adsPath, JSON.stringify(ads));
-    const counted = Readable.from(chunks).on('data', (chunk: Uint8Array) => (bytes += chunk.length));
-    await pipeline(counted, createWriteStream(eventsPath));
-  });
-  step('generate', generated, `${count(events)} lines, ${count(Math.round(bytes / 1e6))} MB, up to 5 s out of order`);
+  const generated = await timed(() =>
+    endedByCtrlC(async () => {
+      await writeFile(adsPath, JSON.stringify(ads));
+      const counted = Readable.from(chunks).on('data', (chunk: Uint8Array) => (bytes += chunk.length));
+      await pipeline(counted, createWriteStream(eventsPath));
+    }),
+  );
+  step('generate', generated.seconds, `${count(events)} lines, ${count(Math.round(bytes / 1e6))} MB, up to 5 s out of order`);
 
   const env = StreamExecutionEnvironment.getExecutionEnvironment();
   env.setParallelism(parallelism);
   adAnalytics(env, { eventsPath, adsPath, outputPath });
-  const ran = await seconds(() => env.execute('Ad analytics'));
-  step('run', ran, `${(events / ran / 1e6).toFixed(2)} M events/s, ${count(Math.round(bytes / ran / 1e6))} MB/s`);
+  const ran = await timed(() => env.execute('Ad analytics'));
+  const perSecond = (total: number): number => total / ran.seconds / 1e6;
+  step('run', ran.seconds, `${perSecond(events).toFixed(2)} M events/s, ${count(Math.round(perSecond(bytes)))} MB/s`);
 
   const results = readResults(outputPath);
-  const expected = await secondsAnd(() => recount(eventsPath, ads));
+  const expected = await timed(() => endedByCtrlC(() => recount(eventsPath, ads)));
   step('recount', expected.seconds, 'every line once more, without the engine');
 
   console.log(`\n${topCampaigns(results.counts, 10).join('\n')}\n`);
@@ -76,14 +78,21 @@ async function demo(): Promise<void> {
   }
 }
 
-async function secondsAnd<T>(work: () => Promise<T>): Promise<{ seconds: number; value: T }> {
+async function timed<T>(work: () => Promise<T>): Promise<{ seconds: number; value: T }> {
   const startMs = performance.now();
   const value = await work();
   return { seconds: (performance.now() - startMs) / 1000, value };
 }
 
-async function seconds(work: () => Promise<unknown>): Promise<number> {
-  return (await secondsAnd(work)).seconds;
+/** Lets Ctrl-C end the process by way of its exit handlers. While a job runs, its host sees to that. */
+async function endedByCtrlC<T>(work: () => Promise<T>): Promise<T> {
+  const end = (): never => process.exit(130);
+  process.on('SIGINT', end);
+  try {
+    return await work();
+  } finally {
+    process.off('SIGINT', end);
+  }
 }
 
 function step(name: string, took: number, what: string): void {
