@@ -144,7 +144,7 @@ async function main(): Promise<void> {
   await step('the core bundles for the browser', async () => {
     const doors = parseFolderTable(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'))
       .filter((row) => row.node !== 'yes' && !row.later)
-      .map((row) => `./node_modules/millrace/dist/${row.folder}/index.js`)
+      .map((row) => `./node_modules/millrace/src/${row.folder}/index.ts`)
       .filter((door) => existsSync(join(project, door)));
     if (doors.length === 0) throw new Error('the package has none of the folders that ARCHITECTURE.md marks as needing no Node');
     const { outputFiles } = await build({

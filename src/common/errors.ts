@@ -78,21 +78,26 @@ export class MillraceError extends Error {
 
   /** Rebuilds an error that crossed a thread or process boundary. */
   static fromJSON(data: SerializedError): Error {
-    const cause = data.cause === undefined ? undefined : MillraceError.fromJSON(data.cause);
-    let error: Error;
-    if (data.code !== undefined && data.code in ERROR_CODES) {
-      error = new MillraceError(data.code, data.message, {
-        cause,
-        context: data.context ?? {},
-        recoverable: data.recoverable ?? true,
-      });
-    } else {
-      error = new Error(data.message, cause === undefined ? undefined : { cause });
-      error.name = data.name;
-    }
-    if (data.stack !== undefined) error.stack = data.stack;
-    return error;
+    return deserializeError(data);
   }
+}
+
+// Outside of the class: bundlers rename a class whose body refers to itself, and consoles would print the other name.
+function deserializeError(data: SerializedError): Error {
+  const cause = data.cause === undefined ? undefined : deserializeError(data.cause);
+  let error: Error;
+  if (data.code !== undefined && data.code in ERROR_CODES) {
+    error = new MillraceError(data.code, data.message, {
+      cause,
+      context: data.context ?? {},
+      recoverable: data.recoverable ?? true,
+    });
+  } else {
+    error = new Error(data.message, cause === undefined ? undefined : { cause });
+    error.name = data.name;
+  }
+  if (data.stack !== undefined) error.stack = data.stack;
+  return error;
 }
 
 /** Turns anything that was thrown into wire data; bounded to eight causes deep. */

@@ -1,7 +1,8 @@
 /** Finds the lines of the user's own code in a stack trace: the frames that are neither the engine's nor the platform's. */
 
-const ENGINE_ROOT = new URL('..', import.meta.url).href;
-const ENGINE_PATH = ENGINE_ROOT.replace(/^file:\/\//, '');
+/** Where the engine's code is: as built, and the sources that source maps lead to. */
+const PACKAGE_ROOT = new URL('../..', import.meta.url).pathname;
+const ENGINE_PATHS = [`${PACKAGE_ROOT}src/`, `${PACKAGE_ROOT}dist/`];
 const FOREIGN = ['node:', 'millrace://', '(<anonymous>', '<anonymous>:', '(native)', '/node_modules/millrace/'];
 const HAS_PLACE = /:\d+:\d+\)?$/;
 
@@ -19,7 +20,7 @@ export function userFramesOf(error: unknown): string[] {
     const frame = /^\s+at (.+)$/.exec(line)?.[1];
     if (frame === undefined) continue;
     if (!HAS_PLACE.test(frame) || FOREIGN.some((part) => frame.includes(part))) continue;
-    if ((frame.includes(ENGINE_ROOT) || frame.includes(ENGINE_PATH)) && !frame.includes('.test.')) continue;
+    if (ENGINE_PATHS.some((path) => frame.includes(path)) && !frame.includes('.test.')) continue;
     frames.push(frame.replace(/^<anonymous> \((.+)\)$/, '$1').replace('file://', ''));
   }
   return frames;
