@@ -147,7 +147,7 @@ export class StreamExecutionEnvironment {
   /** @param entry the method that the program called */
   private start(jobName: string | undefined, entry: (jobName?: string) => unknown): Promise<JobClient> {
     const { submission, program } = atCaller(entry, () => this.prepareJob(jobName));
-    this.builder = new StreamGraphBuilder();
+    this.builder = new StreamGraphBuilder(this.builder.nextId);
     return installedHost().execute(submission, program);
   }
 

@@ -41,12 +41,20 @@ export class StreamGraphBuilder {
   private readonly graph: StreamGraph;
   private readonly definitions = new Map<number, OperatorDefinition>();
 
-  constructor() {
+  private readonly firstId: number;
+
+  /** @param firstId ids go on over the jobs of an environment, so that a stream of an earlier job is not taken for one of this */
+  constructor(firstId = 1) {
+    this.firstId = firstId;
     this.graph = { jobName: '', nodes: [], edges: [], chainingEnabled: true };
   }
 
+  get nextId(): number {
+    return this.firstId + this.graph.nodes.length;
+  }
+
   add(spec: OperatorSpec): StreamNode {
-    const id = this.graph.nodes.length + 1;
+    const id = this.nextId;
     const first = spec.inputs[0]?.[0];
     const node: StreamNode = {
       id,
