@@ -1,87 +1,67 @@
 /**
- * Merges the slices of a sliding window per key, in about three merges per key and slide, however many slices there are.
+ * Merges the slices of one key's sliding windows, in about three merges per window, however many slices a window has.
  *
  * Algorithm: a queue out of two stacks, for operations without an inverse (folklore; see Tangwongsan, Hirzel, Schneider,
- * "Low-latency sliding-window aggregation in worst-case constant time", 2017). `front` holds the older cells, each with the
- * merged value of itself and all newer cells of the front; `back` is the merged value of the cells after the front. A
- * window is the top of the front merged with the back. When the front has run out, all cells of the window become the
- * front. Each cell is thereby merged twice, and each window costs one merge more.
+ * "Low-latency sliding-window aggregation in worst-case constant time", 2017). The front holds the older cells, each with
+ * the merged value of itself and all newer cells of the front; the back is the merged value of the cells after the front.
+ * A window is the top of the front merged with the back. When the front has run out and the back begins before the
+ * window, the cells of the back become the front. Each cell is thereby merged twice, and each window costs one merge more.
  *
  * Merging is in order of time. Accumulators are handed to the program's `merge` as copies whenever they are needed again,
  * since it may change what it gets.
  */
 import { copyData } from './copy-data.ts';
-import { type Cell, EMPTY, type KeyEntry } from './slice-table.ts';
+import { type Cell, EMPTY } from './slice-table.ts';
 
 export type Merge = (older: unknown, newer: unknown) => unknown;
 
 export class RunningMerge {
   private readonly merge: Merge;
-  private readonly fresh: Cell[] = [];
+  /** The oldest cell is the last. */
+  private readonly front: Cell[] = [];
+  private readonly suffixes: unknown[] = [];
+  private tail: Cell[] = [];
+  private back: unknown = EMPTY;
 
   constructor(merge: Merge) {
     this.merge = merge;
   }
 
+  /** Adds a cell that is newer than all before. It must not change while it is part of a window. */
+  add(cell: Cell): void {
+    this.tail.push(cell);
+    const own = copyData(cell.accumulator);
+    this.back = this.back === EMPTY ? own : this.merge(this.back, own);
+  }
+
   /**
-   * The merged accumulators of the slices from `start` to before `end`, the caller's own; `EMPTY` if there are none.
-   * For one key, windows are asked for in ascending order.
+   * The merged accumulators of all cells from slice `start` on, the caller's own; `EMPTY` if there are none left. Older
+   * cells are forgotten: ask for windows in ascending order.
    */
-  of(entry: KeyEntry, start: number, end: number): unknown {
-    entry.front ??= [];
-    const { front } = entry;
-    while (front.length > 0 && (front[front.length - 1] as Cell).index < start) (front.pop() as Cell).suffix = EMPTY;
-    if (front.length === 0 && entry.backStart < start) this.flip(entry, front, start, end);
-    else this.absorb(entry, end);
-    const top = front[front.length - 1];
-    if (top === undefined) return copyData(entry.back);
-    if (entry.back === EMPTY) return copyData(top.suffix);
-    return this.merge(copyData(top.suffix), copyData(entry.back));
-  }
-
-  /** The same without any memory of the last window: for single windows that fire again. */
-  scan(entry: KeyEntry, start: number, end: number): unknown {
-    let result: unknown = EMPTY;
-    for (let cell = entry.newest; cell !== undefined && cell.index >= start; cell = cell.older) {
-      if (cell.index >= end) continue;
-      result = result === EMPTY ? copyData(cell.accumulator) : this.merge(copyData(cell.accumulator), result);
+  from(start: number): unknown {
+    const { front, suffixes } = this;
+    while (front.length > 0 && (front[front.length - 1] as Cell).index < start) {
+      front.pop();
+      suffixes.pop();
     }
-    return result;
+    if (front.length === 0 && this.tail.length > 0 && (this.tail[0] as Cell).index < start) this.flip(start);
+    if (front.length === 0) return copyData(this.back);
+    const suffix = copyData(suffixes[suffixes.length - 1]);
+    return this.back === EMPTY ? suffix : this.merge(suffix, copyData(this.back));
   }
 
-  /** Cells changed that were merged already, or windows were left out: begin anew with the next window. */
-  static forget(entry: KeyEntry): void {
-    if (entry.front !== undefined) for (const cell of entry.front.splice(0)) cell.suffix = EMPTY;
-    entry.back = EMPTY;
-    entry.backStart = Number.NEGATIVE_INFINITY;
-  }
-
-  private flip(entry: KeyEntry, front: Cell[], start: number, end: number): void {
+  private flip(start: number): void {
+    const { tail } = this;
     let suffix: unknown = EMPTY;
-    for (let cell = entry.newest; cell !== undefined && cell.index >= start; cell = cell.older) {
-      if (cell.index >= end) continue;
+    for (let i = tail.length - 1; i >= 0; i--) {
+      const cell = tail[i] as Cell;
+      if (cell.index < start) break;
       const own = copyData(cell.accumulator);
       suffix = suffix === EMPTY ? own : this.merge(own, copyData(suffix));
-      cell.suffix = suffix;
-      front.push(cell);
+      this.front.push(cell);
+      this.suffixes.push(suffix);
     }
-    entry.back = EMPTY;
-    entry.backStart = Number.POSITIVE_INFINITY;
-    entry.backEnd = end;
-  }
-
-  private absorb(entry: KeyEntry, end: number): void {
-    const { fresh } = this;
-    for (let cell = entry.newest; cell !== undefined && cell.index >= entry.backEnd; cell = cell.older) {
-      if (cell.index < end) fresh.push(cell);
-    }
-    entry.backEnd = end;
-    for (let cell = fresh.pop(); cell !== undefined; cell = fresh.pop()) {
-      const own = copyData(cell.accumulator);
-      if (entry.back === EMPTY) {
-        entry.back = own;
-        entry.backStart = cell.index;
-      } else entry.back = this.merge(entry.back, own);
-    }
+    this.tail = [];
+    this.back = EMPTY;
   }
 }

@@ -1,14 +1,13 @@
 /**
- * The state of aligned windows: accumulators by key and slice.
+ * The state of aligned windows: accumulators by slice and key.
  *
- * A slice (pane) is the span of time that all windows share or all do not: the greatest common divisor of size and slide.
- * A record is added to one slice, however many windows hold it. Each accumulator is a `Cell`, and every cell is reached in
- * two ways: from its key (cells of a key are linked, the newest first, which is where most records go) and from its slice
- * (a list, so that firing or dropping a slice is one iteration that looks up nothing).
+ * A slice is a span of time that every window holds either whole or not at all: as long as the greatest common divisor of
+ * size and slide. A record is added to one slice, however many windows hold it. Each slice is a table of its own, so that
+ * firing it is one iteration and dropping it is one assignment, whatever keys come and go. (Tried: one table of keys with
+ * their cells linked. As fast for keys that return with every window; for keys that do not, three times as slow, because
+ * each has to be deleted again.)
  *
- * Invariants: cells of a key are ordered by slice and unique; slices are ordered; a slice without cells does not exist. A
- * key without cells stays for a while, because most keys come back with the next window; such keys are swept out when the
- * table has doubled since the last sweep, so that they never outnumber the others by more than that.
+ * Invariants: slices are ordered; a slice without cells does not exist.
  */
 import type { CanonicalKey } from '../../state/index.ts';
 import { refuseTimestamp } from './window-assigner.ts';
@@ -16,88 +15,78 @@ import { refuseTimestamp } from './window-assigner.ts';
 /** Stands for the accumulator of a reduction that has seen no value. */
 export const EMPTY: unique symbol = Symbol('EMPTY');
 
-/** One accumulator. */
+/** The accumulator of a key in a slice. */
 export class Cell {
-  readonly entry: KeyEntry;
+  readonly key: CanonicalKey;
   readonly index: number;
   accumulator: unknown;
-  /** Of this cell and the newer ones up to a flip: see `RunningMerge`. */
-  suffix: unknown = EMPTY;
-  older: Cell | undefined;
-  newer: Cell | undefined;
 
-  constructor(entry: KeyEntry, index: number, accumulator: unknown, older: Cell | undefined, newer: Cell | undefined) {
-    this.entry = entry;
+  constructor(key: CanonicalKey, index: number, accumulator: unknown) {
+    this.key = key;
     this.index = index;
     this.accumulator = accumulator;
-    this.older = older;
-    this.newer = newer;
   }
-}
-
-/** A key and its cells. The fields below the links belong to `RunningMerge`. */
-export class KeyEntry {
-  readonly key: CanonicalKey;
-  newest: Cell | undefined = undefined;
-  oldest: Cell | undefined = undefined;
-  isActive = false;
-  front: Cell[] | undefined = undefined;
-  back: unknown = EMPTY;
-  backStart = Number.NEGATIVE_INFINITY;
-  backEnd = Number.NEGATIVE_INFINITY;
-
-  constructor(key: CanonicalKey) {
-    this.key = key;
-  }
-}
-
-export interface Slice {
-  readonly index: number;
-  readonly cells: Cell[];
 }
 
 const SHARDS = 64;
 const SPLIT_ABOVE = 32_768;
-const SWEEP_AT_LEAST = 1024;
+
+/** A large table is dealt out to several Maps: one would be rehashed whole when it is full, and stop the thread for long. */
+export class Slice {
+  readonly index: number;
+  private maps: Map<CanonicalKey, Cell>[] = [new Map()];
+  private only: Map<CanonicalKey, Cell> | undefined = this.maps[0];
+
+  constructor(index: number) {
+    this.index = index;
+  }
+
+  find(key: CanonicalKey): Cell | undefined {
+    return (this.only ?? this.mapOf(key)).get(key);
+  }
+
+  /** Adds a cell for a key that has none. */
+  insert(key: CanonicalKey, accumulator: unknown): Cell {
+    const cell = new Cell(key, this.index, accumulator);
+    if (this.only !== undefined && this.only.size >= SPLIT_ABOVE) this.split(this.only);
+    (this.only ?? this.mapOf(key)).set(key, cell);
+    return cell;
+  }
+
+  /** The cells in several parts. */
+  cells(): readonly ReadonlyMap<CanonicalKey, Cell>[] {
+    return this.maps;
+  }
+
+  private split(all: ReadonlyMap<CanonicalKey, Cell>): void {
+    this.maps = Array.from({ length: SHARDS }, () => new Map());
+    this.only = undefined;
+    for (const [key, cell] of all) this.mapOf(key).set(key, cell);
+  }
+
+  private mapOf(key: CanonicalKey): Map<CanonicalKey, Cell> {
+    return this.maps[shardOf(key)] as Map<CanonicalKey, Cell>;
+  }
+}
+
+const RECENT = 16;
+const NO_SLICE = new Slice(Number.NaN);
 
 export class SliceTable {
   /** Ascending by index. */
   readonly slices: Slice[] = [];
-  private readonly createAccumulator: () => unknown;
   private readonly onNewSlice: (index: number) => void;
-  private maps: Map<CanonicalKey, KeyEntry>[] = [new Map()];
-  private only: Map<CanonicalKey, KeyEntry> | undefined = this.maps[0];
-  private size = 0;
-  private sweepAbove = SWEEP_AT_LEAST;
-  private lastSlice: Slice | undefined = undefined;
+  /** Slices used lately, by the low bits of their index: nearly all records find theirs here. */
+  private readonly recent: Slice[] = Array.from({ length: RECENT }, () => NO_SLICE);
 
-  constructor(createAccumulator: () => unknown, onNewSlice: (index: number) => void) {
-    this.createAccumulator = createAccumulator;
+  constructor(onNewSlice: (index: number) => void) {
     this.onNewSlice = onNewSlice;
   }
 
-  find(key: CanonicalKey): KeyEntry | undefined {
-    return (this.only ?? this.mapOf(key)).get(key);
-  }
-
-  /** The cell of a slice, made if need be. `entry` is what `find` returned. */
-  cellOf(key: CanonicalKey, entry: KeyEntry | undefined, index: number): Cell {
-    const owner = entry ?? this.insert(key);
-    let newer: Cell | undefined;
-    let older = owner.newest;
-    while (older !== undefined && older.index > index) {
-      newer = older;
-      older = older.older;
-    }
-    if (older !== undefined && older.index === index) return older;
-    const { cells } = this.sliceOf(index);
-    const cell = new Cell(owner, index, this.createAccumulator(), older, newer);
-    if (older === undefined) owner.oldest = cell;
-    else older.newer = cell;
-    if (newer === undefined) owner.newest = cell;
-    else newer.older = cell;
-    cells.push(cell);
-    return cell;
+  /** The slice at `index`, made if need be: add a cell to it. */
+  sliceAt(index: number): Slice {
+    const slice = this.recent[index & (RECENT - 1)] as Slice;
+    return slice.index === index ? slice : this.lookUp(index);
   }
 
   /** The position in `slices` of the first slice at or after `index`. */
@@ -113,63 +102,24 @@ export class SliceTable {
     return low;
   }
 
-  /** Drops the oldest slice and its cells. */
   dropOldest(): void {
     const slice = this.slices.shift();
     if (slice === undefined) return;
-    if (this.lastSlice === slice) this.lastSlice = undefined;
-    for (const cell of slice.cells) {
-      const { entry, newer } = cell;
-      entry.oldest = newer;
-      if (newer === undefined) entry.newest = undefined;
-      else newer.older = undefined;
-    }
+    const place = slice.index & (RECENT - 1);
+    if (this.recent[place] === slice) this.recent[place] = NO_SLICE;
   }
 
-  private sliceOf(index: number): Slice {
-    if (this.lastSlice?.index === index) return this.lastSlice;
+  private lookUp(index: number): Slice {
     const position = this.positionOf(index);
     let slice = this.slices[position];
     if (slice?.index !== index) {
       if (!Number.isSafeInteger(index)) refuseTimestamp(index);
-      slice = { index, cells: [] };
+      slice = new Slice(index);
       this.slices.splice(position, 0, slice);
       this.onNewSlice(index);
     }
-    this.lastSlice = slice as Slice;
+    this.recent[index & (RECENT - 1)] = slice as Slice;
     return slice as Slice;
-  }
-
-  private insert(key: CanonicalKey): KeyEntry {
-    if (this.size >= this.sweepAbove) this.sweep();
-    if (this.size >= SPLIT_ABOVE && this.only !== undefined) this.split();
-    const entry = new KeyEntry(key);
-    this.mapOf(key).set(key, entry);
-    this.size++;
-    return entry;
-  }
-
-  private sweep(): void {
-    for (const map of this.maps) {
-      for (const [key, entry] of map) {
-        if (entry.newest !== undefined) continue;
-        map.delete(key);
-        this.size--;
-      }
-    }
-    this.sweepAbove = 2 * this.size + SWEEP_AT_LEAST;
-  }
-
-  /** One large Map would be rehashed whole when it is full, and stop the thread for long. */
-  private split(): void {
-    const before = this.maps[0] as Map<CanonicalKey, KeyEntry>;
-    this.maps = Array.from({ length: SHARDS }, () => new Map());
-    this.only = undefined;
-    for (const [key, entry] of before) this.mapOf(key).set(key, entry);
-  }
-
-  private mapOf(key: CanonicalKey): Map<CanonicalKey, KeyEntry> {
-    return this.only ?? (this.maps[shardOf(key)] as Map<CanonicalKey, KeyEntry>);
   }
 }
 

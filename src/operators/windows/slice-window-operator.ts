@@ -14,6 +14,7 @@
 import type { TimerHandle } from '../../common/index.ts';
 import type { Counter } from '../../metrics/index.ts';
 import {
+  type CanonicalKey,
   type KeyedStateBackend,
   type NamespacedState,
   reducerOf,
@@ -25,7 +26,7 @@ import { TimestampedCollector } from '../process-operators.ts';
 import { copyData } from './copy-data.ts';
 import { RememberedWatermark } from './remembered-watermark.ts';
 import { RunningMerge } from './running-merge.ts';
-import { EMPTY, type KeyEntry, type Slice, SliceTable } from './slice-table.ts';
+import { type Cell, EMPTY, type Slice, SliceTable } from './slice-table.ts';
 import { TimeWindow } from './window.ts';
 import { type AlignedWindowAssigner, refuseTimestamp } from './window-assigner.ts';
 import { WindowFunctionContext } from './window-function-context.ts';
@@ -50,9 +51,9 @@ export class SliceWindowOperator implements StreamOperator {
   private readonly slicesPerSlide: number;
   private readonly aggregate: SliceAggregate;
   private readonly table: SliceTable;
-  private readonly merge: RunningMerge;
-  /** Keys with cells in the window that fired last. */
-  private active: KeyEntry[] = [];
+  /** Of sliding windows: the keys of the window that fired last, with the cells of its slices. */
+  private readonly active = new Map<CanonicalKey, RunningMerge>();
+  /** Up to which slice cells are in `active`. */
   private activeEnd = Number.NEGATIVE_INFINITY;
   /** All windows before this one have fired. */
   private nextWindow = Number.NEGATIVE_INFINITY;
@@ -81,8 +82,7 @@ export class SliceWindowOperator implements StreamOperator {
     this.slicesPerWindow = sizeMs / this.sliceMs;
     this.slicesPerSlide = slideMs / this.sliceMs;
     this.aggregate = sliceAggregate(operation.contents);
-    this.merge = new RunningMerge(this.aggregate.merge);
-    this.table = new SliceTable(this.aggregate.create, (index) => this.onNewSlice(index));
+    this.table = new SliceTable((index) => this.onNewSlice(index));
   }
 
   open(context: OperatorContext): void | Promise<void> {
@@ -110,17 +110,13 @@ export class SliceWindowOperator implements StreamOperator {
     const operator = code.bind(this, 'window');
     const table = code.bind(this.table, 'table');
     const backend = code.bind(this.backend, 'backend');
-    const [index, key, entry, cell] = ['slice', 'key', 'entry', 'cell'].map((hint) => code.local(hint)) as [
-      string,
-      string,
-      string,
-      string,
-    ];
-    const addTo = (time: string): string => `const ${index} = Math.floor((${time} - ${this.offsetMs}) / ${this.sliceMs});
+    const create = code.bind(this.aggregate.create, 'create');
+    const [slice, key, cell] = [code.local('slice'), code.local('key'), code.local('cell')];
+    const addTo = (
+      time: string,
+    ): string => `const ${slice} = ${table}.sliceAt(Math.floor((${time} - ${this.offsetMs}) / ${this.sliceMs}));
 const ${key} = ${backend}.currentCanonicalKey;
-const ${entry} = ${table}.find(${key});
-let ${cell} = ${entry} === undefined ? undefined : ${entry}.newest;
-if (${cell} === undefined || ${cell}.index !== ${index}) ${cell} = ${table}.cellOf(${key}, ${entry}, ${index});
+const ${cell} = ${slice}.find(${key}) ?? ${slice}.insert(${key}, ${create}());
 ${addCode(this.operation.contents, code, `${cell}.accumulator`, value)}`;
     if (!this.isEventTime) return `{\n${addTo(`${operator}.currentTime()`)}\n}`;
     return `if (${timestamp} > ${operator}.watermark) {
@@ -151,30 +147,23 @@ ${addTo(timestamp)}
       return;
     }
     this.nextWindow = Math.max(this.nextWindow, this.firstWindowAfter(this.watermark));
-    const key = this.backend.currentCanonicalKey;
-    const cell = this.table.cellOf(key, this.table.find(key), index);
+    const cell = this.cellAt(index, this.backend.currentCanonicalKey);
     cell.accumulator = this.aggregate.add(value, cell.accumulator);
-    const { entry } = cell;
-    RunningMerge.forget(entry);
-    if (index < this.activeEnd) this.activate(entry);
-    for (let window = last; window >= this.firstWindowOf(index); window--) {
-      const lastTime = this.lastTimeOf(window);
-      if (lastTime > this.watermark || lastTime + allowedLatenessMs <= this.watermark) continue;
-      const start = window * this.slicesPerSlide;
-      this.emit(window, entry, this.merge.scan(entry, start, start + this.slicesPerWindow));
-    }
+    this.fireAgain(cell, this.firstWindowOf(index), last);
+    if (index < this.activeEnd) this.mergeAgain(cell.key);
   }
 
   prepareSnapshot(): void {
     this.remembered.prepareSnapshot();
     const { snapshotState: state, backend } = this;
     this.clearSnapshotState();
-    for (const { index, cells } of this.table.slices) {
-      const name = String(index * this.sliceMs + this.offsetMs);
-      for (const cell of cells) {
-        backend.setCurrentCanonicalKey(cell.entry.key);
-        state.setCurrentNamespace(name);
-        state.update([cell.accumulator]);
+    for (const slice of this.table.slices) {
+      state.setCurrentNamespace(String(slice.index * this.sliceMs + this.offsetMs));
+      for (const cells of slice.cells()) {
+        for (const { key, accumulator } of cells.values()) {
+          backend.setCurrentCanonicalKey(key);
+          state.update([accumulator]);
+        }
       }
     }
     this.hasSnapshotState = true;
@@ -207,42 +196,74 @@ ${addTo(timestamp)}
   private fireTumbling(window: number): void {
     const slice = this.table.slices[this.table.positionOf(window)] as Slice;
     const goesOn = this.operation.allowedLatenessMs > 0;
-    for (const cell of slice.cells) this.emit(window, cell.entry, goesOn ? copyData(cell.accumulator) : cell.accumulator);
+    for (const cells of slice.cells()) {
+      for (const { key, accumulator } of cells.values()) this.emit(window, key, goesOn ? copyData(accumulator) : accumulator);
+    }
   }
 
   private fireSliding(window: number): void {
     const start = window * this.slicesPerSlide;
     const end = start + this.slicesPerWindow;
+    const { active } = this;
     const { slices } = this.table;
     for (let i = this.table.positionOf(Math.max(start, this.activeEnd)); i < slices.length; i++) {
       const slice = slices[i] as Slice;
       if (slice.index >= end) break;
-      for (const cell of slice.cells) this.activate(cell.entry);
+      for (const cells of slice.cells()) for (const cell of cells.values()) this.mergeOf(cell.key).add(cell);
     }
     this.activeEnd = end;
-    const { active } = this;
-    let kept = 0;
-    for (let i = 0; i < active.length; i++) {
-      const entry = active[i] as KeyEntry;
-      const accumulator = this.merge.of(entry, start, end);
-      if (accumulator === EMPTY) {
-        entry.isActive = false;
-        RunningMerge.forget(entry);
-      } else {
-        active[kept++] = entry;
-        this.emit(window, entry, accumulator);
-      }
+    for (const [key, merge] of active) {
+      const accumulator = merge.from(start);
+      if (accumulator === EMPTY) active.delete(key);
+      else this.emit(window, key, accumulator);
     }
-    active.length = kept;
   }
 
-  private activate(entry: KeyEntry): void {
-    if (entry.isActive) return;
-    entry.isActive = true;
-    this.active.push(entry);
+  /** Fires those of the windows `first` to `last` that have fired before, for the key of a late record. */
+  private fireAgain({ key }: Cell, first: number, last: number): void {
+    const { allowedLatenessMs } = this.operation;
+    const merge = new RunningMerge(this.aggregate.merge);
+    let next = first * this.slicesPerSlide;
+    for (let window = first; window <= last; window++) {
+      const lastTime = this.lastTimeOf(window);
+      if (lastTime > this.watermark) break;
+      if (lastTime + allowedLatenessMs <= this.watermark) continue;
+      const start = window * this.slicesPerSlide;
+      const end = start + this.slicesPerWindow;
+      this.addCells(merge, key, Math.max(next, start), end);
+      next = end;
+      this.emit(window, key, merge.from(start));
+    }
   }
 
-  private emit(window: number, entry: KeyEntry, accumulator: unknown): void {
+  /** A cell that was merged already has changed: begins anew with what the next window needs. */
+  private mergeAgain(key: CanonicalKey): void {
+    this.active.delete(key);
+    this.addCells(this.mergeOf(key), key, this.nextWindow * this.slicesPerSlide, this.activeEnd);
+  }
+
+  private addCells(merge: RunningMerge, key: CanonicalKey, start: number, end: number): void {
+    const { slices } = this.table;
+    for (let i = this.table.positionOf(start); i < slices.length; i++) {
+      const slice = slices[i] as Slice;
+      if (slice.index >= end) break;
+      const cell = slice.find(key);
+      if (cell !== undefined) merge.add(cell);
+    }
+  }
+
+  private mergeOf(key: CanonicalKey): RunningMerge {
+    let merge = this.active.get(key);
+    if (merge === undefined) this.active.set(key, (merge = new RunningMerge(this.aggregate.merge)));
+    return merge;
+  }
+
+  private cellAt(index: number, key: CanonicalKey): Cell {
+    const slice = this.table.sliceAt(index);
+    return slice.find(key) ?? slice.insert(key, this.aggregate.create());
+  }
+
+  private emit(window: number, key: CanonicalKey, accumulator: unknown): void {
     const { collector, functionContext } = this;
     const { windowFunction } = this.operation;
     const result = this.aggregate.result(accumulator);
@@ -254,7 +275,7 @@ ${addTo(timestamp)}
     if (functionContext.window === undefined || functionContext.window.end !== collector.timestamp + 1) {
       functionContext.window = new TimeWindow(collector.timestamp + 1 - this.sizeMs, collector.timestamp + 1);
     }
-    this.backend.setCurrentCanonicalKey(entry.key);
+    this.backend.setCurrentCanonicalKey(key);
     const elements = this.operation.contents.kind === 'ELEMENTS' ? (result as unknown[]) : [result];
     windowFunction.process(this.backend.currentKey, functionContext, elements, collector);
   }
@@ -308,15 +329,14 @@ ${addTo(timestamp)}
   }
 
   private restoreSlices(): void {
-    const { snapshotState: state, table } = this;
+    const { snapshotState: state } = this;
     const starts = state.namespaces().map(Number);
     for (const start of starts.sort((a, b) => a - b)) {
       const name = String(start);
       const index = Math.floor((start - this.offsetMs) / this.sliceMs);
       state.forEachKeyInNamespace(name, () => {
         const [accumulator] = state.value() as [unknown];
-        const key = this.backend.currentCanonicalKey;
-        table.cellOf(key, table.find(key), index).accumulator = accumulator;
+        this.cellAt(index, this.backend.currentCanonicalKey).accumulator = accumulator;
       });
     }
     this.clearSnapshotState();
