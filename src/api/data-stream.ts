@@ -9,7 +9,6 @@ import type { OutputTag, Sink } from '../connector/index.ts';
 import { DiscardingSink, PrintSink } from '../connectors/basic/index.ts';
 import type { ChainingStrategy, Partitioner, StreamNode } from '../graph/index.ts';
 import {
-  type Collector,
   CountEvictor,
   CountTrigger,
   type Partitioner as CustomPartitioner,
@@ -27,7 +26,6 @@ import {
   type ProcessFunction,
   ProcessOperator,
   PurgingTrigger,
-  type RichFlatMapFunction,
   type RichSinkFunction,
   SinkOperator,
   TimestampsAndWatermarksOperator,
@@ -42,11 +40,23 @@ import { checkParallelism } from './check-parallelism.ts';
 import { CoGroupedStreams } from './co-grouped-streams.ts';
 import { ConnectedStreams } from './connected-streams.ts';
 import { JoinedStreams } from './joined-streams.ts';
-import { KeyedStream } from './keyed-stream.ts';
+import type { KeyedStream } from './keyed-stream.ts';
 import { partitionFunction } from './partition-function.ts';
 import { installedHost } from './program-host.ts';
 import type { StreamExecutionEnvironment } from './stream-execution-environment.ts';
 import type { OperatorSpec, StreamRef } from './stream-graph-builder.ts';
+
+/**
+ * @internal KeyedStream extends DataStream, which makes KeyedStreams. The module of the former puts its class here when it is
+ * loaded, so that the modules are in no cycle, in which the one that happens to be entered first would find the other empty.
+ */
+export const keyedStream = {} as {
+  Class: new <T, K>(
+    env: StreamExecutionEnvironment,
+    refs: readonly StreamRef[],
+    keySelector: KeySelector<T, K>,
+  ) => KeyedStream<T, K>;
+};
 
 export class DataStream<T> {
   /** @internal */
@@ -85,12 +95,12 @@ export class DataStream<T> {
 
   /** All records with equal keys go to the same subtask, and share state. */
   keyBy<K>(keySelector: KeySelector<T, K>): KeyedStream<T, K> {
-    return new KeyedStream<T, K>(this.env, this.withPartitioner('HASH'), keySelector);
+    return new keyedStream.Class<T, K>(this.env, this.withPartitioner('HASH'), keySelector);
   }
 
   /** Cuts the whole stream into windows, on one subtask: parallelism 1, whatever that of the environment is. */
   windowAll<W extends Window>(assigner: WindowAssigner<T, W>): AllWindowedStream<T, W> {
-    return new AllWindowedStream(new KeyedStream<T, number>(this.env, this.refs, () => 0), assigner);
+    return new AllWindowedStream(new keyedStream.Class<T, number>(this.env, this.refs, () => 0), assigner);
   }
 
   /** Windows of `size` records; with `slide`, of the last `size` records at every `slide` records. */

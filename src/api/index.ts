@@ -1,7 +1,3 @@
-// First: KeyedStream extends DataStream, which makes KeyedStreams. Of two modules in a cycle, the one that is entered
-// first is evaluated last.
-import './keyed-stream.ts';
-
 export { AllWindowedStream } from './all-windowed-stream.ts';
 export { AsyncDataStream, type AsyncWaitStreamOptions } from './async-data-stream.ts';
 export { BroadcastConnectedStream, BroadcastStream, KeyedBroadcastConnectedStream } from './broadcast-stream.ts';

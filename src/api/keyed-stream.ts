@@ -20,7 +20,7 @@ import type { ReduceFunction } from '../state/index.ts';
 import { type AggregatedField, maxBy, maxOf, minBy, minOf, type SumArguments, sumOf } from './aggregations.ts';
 import { BroadcastStream, KeyedBroadcastConnectedStream } from './broadcast-stream.ts';
 import { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
-import { DataStream, type SingleOutputStreamOperator } from './data-stream.ts';
+import { DataStream, keyedStream, type SingleOutputStreamOperator } from './data-stream.ts';
 import { IntervalJoin } from './interval-join.ts';
 import type { StreamExecutionEnvironment } from './stream-execution-environment.ts';
 import type { StreamRef } from './stream-graph-builder.ts';
@@ -111,3 +111,5 @@ export class KeyedStream<T, K> extends DataStream<T> {
     return this.transformKeyed(name, { create: () => new KeyedReduceOperator(reduce) });
   }
 }
+
+keyedStream.Class = KeyedStream;

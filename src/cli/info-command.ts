@@ -9,13 +9,11 @@ import process from 'node:process';
 import { installHost } from '../api/index.ts';
 import { JobClient } from '../client/index.ts';
 import { planTree } from '../graph/index.ts';
-// The door of the package installs a host when it is loaded; it is loaded here so that it cannot replace the one below.
-import '../index.ts';
 import { createLocalHost } from '../local/index.ts';
 import type { DispatcherGateway, JobSubmission } from '../protocol/index.ts';
 import { bundleProgram } from './bundle-program.ts';
 import { describeError } from './describe-error.ts';
-import { loadProgram } from './load-program.ts';
+import { loadDoor, loadProgram } from './load-program.ts';
 import { ProgramError } from './program-error.ts';
 import { configurationOf, logLevelOf, type ProgramOptions, wantsStacktrace } from './program-options.ts';
 import { shownPath } from './source-position.ts';
@@ -34,6 +32,7 @@ export async function infoCommand(program: string, args: readonly string[], opti
   process.on('uncaughtException', fail);
   try {
     const configuration = configurationOf(options);
+    await loadDoor();
     installHost({
       ...createLocalHost({ configuration, progress: false, logLevel: logLevelOf(options) }),
       async execute(submission) {

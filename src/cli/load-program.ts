@@ -40,6 +40,11 @@ export async function loadProgram(program: BundledProgram, args: readonly string
   }
 }
 
+/** Loads the door of the package. It installs a host when that happens; once it is there, it replaces no other any more. */
+export async function loadDoor(): Promise<void> {
+  await import(ownModule('millrace') as string);
+}
+
 /** Where `millrace` and `millrace/…` are: beside this very file, in the form (sources or built) in which it runs. */
 export function ownModule(specifier: string): string | undefined {
   if (specifier !== 'millrace' && !specifier.startsWith('millrace/')) return undefined;

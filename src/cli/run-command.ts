@@ -7,12 +7,10 @@
 import process from 'node:process';
 import { installHost } from '../api/index.ts';
 import { MillraceError, serializeError } from '../common/index.ts';
-// The door of the package installs a host when it is loaded; it is loaded here so that it cannot replace the one below.
-import '../index.ts';
 import { createLocalHost, type LocalHost, type StartedJob } from '../local/index.ts';
 import { bundleProgram } from './bundle-program.ts';
 import { describeError, isBrokenPipe } from './describe-error.ts';
-import { loadProgram } from './load-program.ts';
+import { loadDoor, loadProgram } from './load-program.ts';
 import { ProgramError } from './program-error.ts';
 import { configurationOf, logLevelOf, type ProgramOptions, wantsStacktrace } from './program-options.ts';
 import { shownPath } from './source-position.ts';
@@ -44,6 +42,7 @@ export async function runCommand(program: string, args: readonly string[], optio
 
   try {
     const configuration = configurationOf(options);
+    await loadDoor();
     host = createLocalHost({
       configuration,
       progress: options.progress,
