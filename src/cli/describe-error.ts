@@ -29,7 +29,8 @@ export function describeError(thrown: unknown, options: { readonly stacktrace: b
 /** Whether the reader of the output went away: nothing that anybody wants to read about. */
 export function isBrokenPipe(thrown: unknown): boolean {
   for (let error = thrown; error instanceof Error; error = error.cause) {
-    if ((error as { code?: unknown }).code === 'EPIPE') return true;
+    // The code does not survive the way through the control plane; the message does.
+    if ((error as { code?: unknown }).code === 'EPIPE' || /\bEPIPE\b/.test(error.message)) return true;
   }
   return false;
 }

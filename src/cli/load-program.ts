@@ -12,7 +12,7 @@ import { pathToFileURL } from 'node:url';
 import { nearest } from '../common/index.ts';
 import { type BundledProgram, bundlePath } from './bundle-program.ts';
 import { ProgramError } from './program-error.ts';
-import { atPosition, escapeRegExp, findInFiles } from './source-position.ts';
+import { atPosition, escapeRegExp, findInFiles, shownPath } from './source-position.ts';
 
 /**
  * Resolves when the top level of the program has ended.
@@ -33,10 +33,16 @@ export async function loadProgram(program: BundledProgram, args: readonly string
       return { format: 'module', source: program.code, shortCircuit: true };
     },
   });
+  const onStandstill = (): void => {
+    throw new ProgramError(`'${shownPath(program.entry)}' awaits something that nothing is left to bring about.`);
+  };
+  process.once('beforeExit', onStandstill);
   try {
     await import(url);
   } catch (error) {
     throw (await describeLinkError(error, program)) ?? error;
+  } finally {
+    process.off('beforeExit', onStandstill);
   }
 }
 

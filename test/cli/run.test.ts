@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { millrace, node, programFolder } from './program-runner.ts';
+import { CLI, millrace, NODE, node, programFolder, startProcess } from './program-runner.ts';
 
 const START = `import { StreamExecutionEnvironment } from 'millrace';
 const env = StreamExecutionEnvironment.getExecutionEnvironment();
@@ -49,6 +49,8 @@ await env.execute('Orders');
 await env.executeAsync('Unseen');\n`,
   'caught.ts': `${START}env.fromElements(1).map((x) => { if (x) throw new Error('expected'); return x; }).print();
 await env.execute('Caught').catch((error) => console.log('caught', error.code));\n`,
+  'standstill.ts': `${START}await new Promise(() => {});\n`,
+  'many.ts': `${START}env.fromSequence(1, 1_000_000).print();\nawait env.execute('Many');\n`,
   'floating.ts': `${START}env.fromElements(1).map((x) => { if (x) throw new Error('floating'); return x; }).print();
 void env.execute('Floating');\n`,
 });
@@ -118,6 +120,7 @@ describe('millrace run', { concurrency: 3 }, () => {
   at fails.ts:9:84
 `,
     'unseen.ts': /^Error: Operator 'Map' failed: nobody looks\n {2}record: 1\n {2}at unseen\.ts:3:/,
+    'standstill.ts': "Error: 'standstill.ts' awaits something that nothing is left to bring about.\n",
     'floating.ts': /^Error: Operator 'Map' failed: floating\n/,
   };
   for (const [program, expected] of Object.entries(failures)) {
@@ -130,6 +133,14 @@ describe('millrace run', { concurrency: 3 }, () => {
       assert.doesNotMatch(stdout, /started/);
     });
   }
+
+  test('ends quietly when whoever reads the output goes away', async () => {
+    const run = startProcess(folder, [...NODE, CLI, 'run', 'many.ts']);
+    await run.printed('1\n');
+    run.child.stdout.destroy();
+    const { stderr, exitCode } = await run.outcome;
+    assert.deepEqual([stderr, exitCode], ['', 141]);
+  });
 
   test('leaves a failure to the program that deals with it', async () => {
     assert.deepEqual(await millrace(folder, 'run', 'caught.ts'), {
@@ -163,6 +174,19 @@ describe('millrace run', { concurrency: 3 }, () => {
     assert.match(await run('-Dparallelism.default'), /-D takes key=value/);
     assert.match(await run('-p', 'many'), /'parallelism\.default' expects a whole number, at least 1; got "many"/);
   });
+});
+
+test('MILLRACE_LOG and --log-level say what is logged to stderr', async () => {
+  const quiet = startProcess(folder, [...NODE, CLI, 'run', '--log-level', 'info', 'job.ts'], { MILLRACE_LOG: 'debug' });
+  assert.equal((await quiet.outcome).stderr, '');
+  const loud = await startProcess(folder, [...NODE, 'job.ts'], { MILLRACE_LOG: 'debug' }).outcome;
+  assert.match(loud.stderr, /^DEBUG Job 'Simple job' goes from CREATED to RUNNING jobId=[0-9a-f]{32}\n/);
+  assert.equal(loud.stdout, '2\n4\n6\n8\n10\n');
+  const wrong = await startProcess(folder, [...NODE, CLI, 'run', 'job.ts'], { MILLRACE_LOG: 'loud' }).outcome;
+  assert.match(
+    wrong.stderr,
+    /^Error: The environment variable MILLRACE_LOG must be one of debug, info, warn, error; got 'loud'\./,
+  );
 });
 
 test('node job.ts shows the line of the program first, and a failing job with its message first', async () => {
