@@ -14,7 +14,7 @@ test('nothing runs before execute, and one environment runs several jobs', async
   const env = StreamExecutionEnvironment.getExecutionEnvironment();
   const seen: number[] = [];
   env.fromElements(1, 2).addSink((x) => void seen.push(x));
-  assert.deepEqual(seen, []);
+  assert.equal(seen.length, 0);
   await env.execute();
   env.fromElements(3).addSink((x) => void seen.push(x));
   await env.execute();

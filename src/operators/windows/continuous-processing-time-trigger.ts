@@ -1,3 +1,9 @@
+/**
+ * Fires a window again and again by the clock: at every multiple of the interval after its first record.
+ *
+ * Invariant: one timer per key and window is pending at a time; its time is the state, so that a merged window goes on with
+ * the earliest of its parts.
+ */
 import { ReducingStateDescriptor } from '../../state/index.ts';
 import { checkDuration } from './check-parameters.ts';
 import type { OnMergeContext, Trigger, TriggerContext, TriggerResult } from './trigger.ts';

@@ -1,3 +1,6 @@
+/**
+ * Fires whenever a window has got a number of records since it last fired. Merged windows add up what they have counted.
+ */
 import { ReducingStateDescriptor } from '../../state/index.ts';
 import { checkCount } from './check-parameters.ts';
 import type { OnMergeContext, Trigger, TriggerContext, TriggerResult } from './trigger.ts';

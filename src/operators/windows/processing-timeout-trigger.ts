@@ -1,3 +1,7 @@
+/**
+ * Adds a time limit to another trigger: fires when that many milliseconds have gone by since the first record (or since the
+ * last one), whether or not the nested trigger would.
+ */
 import { ValueStateDescriptor } from '../../state/index.ts';
 import { checkDuration } from './check-parameters.ts';
 import { isPurge, type Trigger, type TriggerContext, type TriggerResult } from './trigger.ts';
