@@ -33,8 +33,8 @@ export class TypeRegistry {
   }
 
   /** The name under which the class of an instance is registered. */
-  nameOf(constructor: unknown): string | undefined {
-    return this.nameByConstructor.get(constructor);
+  nameOf(owner: unknown): string | undefined {
+    return this.nameByConstructor.get(owner);
   }
 
   typeOf(name: string): RegisteredType<any> | undefined {
