@@ -2,6 +2,8 @@
 import type { StreamOperator } from '../operator.ts';
 import { EventTimeTrigger } from './event-time-trigger.ts';
 import { ProcessingTimeTrigger } from './processing-time-trigger.ts';
+import { SessionWindowOperator } from './session-window-operator.ts';
+import { EventTimeSessionWindows } from './session-windows.ts';
 import { SliceWindowOperator } from './slice-window-operator.ts';
 import { type AlignedWindowAssigner, isAlignedAssigner } from './window-assigner.ts';
 import type { WindowOperation } from './window-operation.ts';
@@ -10,7 +12,13 @@ import { WindowOperator } from './window-operator.ts';
 export function createWindowOperator(operation: WindowOperation): StreamOperator {
   const { assigner } = operation;
   if (isAlignedAssigner(assigner) && canSlice(operation, assigner)) return new SliceWindowOperator(operation, assigner);
+  if (assigner instanceof EventTimeSessionWindows && canRunSessions(operation))
+    return new SessionWindowOperator(operation, assigner);
   return new WindowOperator(operation);
+}
+
+function canRunSessions({ evictor, trigger, windowFunction }: WindowOperation): boolean {
+  return !evictor && !windowFunction?.clear && trigger instanceof EventTimeTrigger;
 }
 
 /**

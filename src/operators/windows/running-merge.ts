@@ -11,7 +11,8 @@
  * since it may change what it gets.
  */
 import { copyData } from './copy-data.ts';
-import { type Cell, EMPTY } from './slice-table.ts';
+import type { Cell } from './slice-table.ts';
+import { EMPTY } from './window-aggregate.ts';
 
 export type Merge = (older: unknown, newer: unknown) => unknown;
 

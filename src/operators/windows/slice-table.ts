@@ -10,10 +10,8 @@
  * Invariants: slices are ordered; a slice without cells does not exist.
  */
 import type { CanonicalKey } from '../../state/index.ts';
+import { KeyMap } from './key-map.ts';
 import { refuseTimestamp } from './window-assigner.ts';
-
-/** Stands for the accumulator of a reduction that has seen no value. */
-export const EMPTY: unique symbol = Symbol('EMPTY');
 
 /** The accumulator of a key in a slice. */
 export class Cell {
@@ -28,44 +26,19 @@ export class Cell {
   }
 }
 
-const SHARDS = 64;
-const SPLIT_ABOVE = 32_768;
-
-/** A large table is dealt out to several Maps: one would be rehashed whole when it is full, and stop the thread for long. */
 export class Slice {
   readonly index: number;
-  private maps: Map<CanonicalKey, Cell>[] = [new Map()];
-  private only: Map<CanonicalKey, Cell> | undefined = this.maps[0];
+  readonly cells = new KeyMap<Cell>();
 
   constructor(index: number) {
     this.index = index;
   }
 
-  find(key: CanonicalKey): Cell | undefined {
-    return (this.only ?? this.mapOf(key)).get(key);
-  }
-
   /** Adds a cell for a key that has none. */
   insert(key: CanonicalKey, accumulator: unknown): Cell {
     const cell = new Cell(key, this.index, accumulator);
-    if (this.only !== undefined && this.only.size >= SPLIT_ABOVE) this.split(this.only);
-    (this.only ?? this.mapOf(key)).set(key, cell);
+    this.cells.set(key, cell);
     return cell;
-  }
-
-  /** The cells in several parts. */
-  cells(): readonly ReadonlyMap<CanonicalKey, Cell>[] {
-    return this.maps;
-  }
-
-  private split(all: ReadonlyMap<CanonicalKey, Cell>): void {
-    this.maps = Array.from({ length: SHARDS }, () => new Map());
-    this.only = undefined;
-    for (const [key, cell] of all) this.mapOf(key).set(key, cell);
-  }
-
-  private mapOf(key: CanonicalKey): Map<CanonicalKey, Cell> {
-    return this.maps[shardOf(key)] as Map<CanonicalKey, Cell>;
   }
 }
 
@@ -121,13 +94,4 @@ export class SliceTable {
     this.recent[index & (RECENT - 1)] = slice as Slice;
     return slice as Slice;
   }
-}
-
-/** Cheap, not even: 0 to 63. */
-function shardOf(key: CanonicalKey): number {
-  if (typeof key === 'number') return Math.imul(key, 0x9e3779b1) >>> 26;
-  if (typeof key !== 'string') return typeof key === 'bigint' ? Number(BigInt.asUintN(6, key)) : 0;
-  const { length } = key;
-  if (length < 2) return length === 0 ? 0 : key.charCodeAt(0) & 63;
-  return (key.charCodeAt(length - 1) * 31 + key.charCodeAt(length >> 1) * 17 + key.charCodeAt(length - 2)) & 63;
 }

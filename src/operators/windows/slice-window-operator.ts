@@ -17,28 +17,19 @@ import {
   type CanonicalKey,
   type KeyedStateBackend,
   type NamespacedState,
-  reducerOf,
   type ValueState,
   ValueStateDescriptor,
 } from '../../state/index.ts';
 import { type ChainCode, MIN_WATERMARK, type OperatorContext, type StreamOperator } from '../operator.ts';
-import { TimestampedCollector } from '../process-operators.ts';
 import { copyData } from './copy-data.ts';
+import { KeyMap } from './key-map.ts';
 import { RememberedWatermark } from './remembered-watermark.ts';
 import { RunningMerge } from './running-merge.ts';
-import { type Cell, EMPTY, type Slice, SliceTable } from './slice-table.ts';
-import { TimeWindow } from './window.ts';
+import { type Cell, type Slice, SliceTable } from './slice-table.ts';
+import { addCode, EMPTY, type WindowAggregate, windowAggregate } from './window-aggregate.ts';
 import { type AlignedWindowAssigner, refuseTimestamp } from './window-assigner.ts';
-import { WindowFunctionContext } from './window-function-context.ts';
-import type { WindowContents, WindowOperation } from './window-operation.ts';
-
-/** How a kind of contents starts, merges and ends. `add` is code: see `inline`. */
-interface SliceAggregate {
-  readonly create: () => unknown;
-  readonly add: (value: unknown, accumulator: unknown) => unknown;
-  readonly merge: (older: unknown, newer: unknown) => unknown;
-  readonly result: (accumulator: unknown) => unknown;
-}
+import { WindowEmitter } from './window-emitter.ts';
+import type { WindowOperation } from './window-operation.ts';
 
 export class SliceWindowOperator implements StreamOperator {
   private readonly operation: WindowOperation;
@@ -49,10 +40,10 @@ export class SliceWindowOperator implements StreamOperator {
   private readonly sliceMs: number;
   private readonly slicesPerWindow: number;
   private readonly slicesPerSlide: number;
-  private readonly aggregate: SliceAggregate;
+  private readonly aggregate: WindowAggregate;
   private readonly table: SliceTable;
   /** Of sliding windows: the keys of the window that fired last, with the cells of its slices. */
-  private readonly active = new Map<CanonicalKey, RunningMerge>();
+  private readonly active = new KeyMap<RunningMerge>();
   /** Up to which slice cells are in `active`. */
   private activeEnd = Number.NEGATIVE_INFINITY;
   /** All windows before this one have fired. */
@@ -66,8 +57,7 @@ export class SliceWindowOperator implements StreamOperator {
   private remembered!: RememberedWatermark;
   private snapshotState!: ValueState<[unknown]> & NamespacedState;
   private hasSnapshotState = false;
-  private functionContext!: WindowFunctionContext<TimeWindow>;
-  private collector!: TimestampedCollector<unknown>;
+  private emitter!: WindowEmitter;
   private numLateRecordsDropped!: Counter;
   private wakeUp: { readonly timeMs: number; readonly handle: TimerHandle } | undefined;
 
@@ -81,21 +71,16 @@ export class SliceWindowOperator implements StreamOperator {
     this.sliceMs = greatestCommonDivisor(sizeMs, slideMs);
     this.slicesPerWindow = sizeMs / this.sliceMs;
     this.slicesPerSlide = slideMs / this.sliceMs;
-    this.aggregate = sliceAggregate(operation.contents);
+    this.aggregate = windowAggregate(operation.contents);
     this.table = new SliceTable((index) => this.onNewSlice(index));
   }
 
   open(context: OperatorContext): void | Promise<void> {
     this.context = context;
     this.backend = context.keyedState;
-    this.collector = new TimestampedCollector(context.output);
     this.numLateRecordsDropped = context.metrics.counter('numLateRecordsDropped');
     this.remembered = new RememberedWatermark(context);
-    this.functionContext = new WindowFunctionContext(
-      context,
-      () => this.remembered.current(),
-      (window) => window.toString(),
-    );
+    this.emitter = new WindowEmitter(this.operation, this.aggregate, context, () => this.remembered.current(), false);
     this.snapshotState = this.backend.getNamespacedState(new ValueStateDescriptor<[unknown]>('window-slices'));
     if (this.isEventTime) {
       this.watermark = this.remembered.current();
@@ -116,7 +101,7 @@ export class SliceWindowOperator implements StreamOperator {
       time: string,
     ): string => `const ${slice} = ${table}.sliceAt(Math.floor((${time} - ${this.offsetMs}) / ${this.sliceMs}));
 const ${key} = ${backend}.currentCanonicalKey;
-const ${cell} = ${slice}.find(${key}) ?? ${slice}.insert(${key}, ${create}());
+const ${cell} = ${slice}.cells.get(${key}) ?? ${slice}.insert(${key}, ${create}());
 ${addCode(this.operation.contents, code, `${cell}.accumulator`, value)}`;
     if (!this.isEventTime) return `{\n${addTo(`${operator}.currentTime()`)}\n}`;
     return `if (${timestamp} > ${operator}.watermark) {
@@ -159,7 +144,7 @@ ${addTo(timestamp)}
     this.clearSnapshotState();
     for (const slice of this.table.slices) {
       state.setCurrentNamespace(String(slice.index * this.sliceMs + this.offsetMs));
-      for (const cells of slice.cells()) {
+      for (const cells of slice.cells.parts()) {
         for (const { key, accumulator } of cells.values()) {
           backend.setCurrentCanonicalKey(key);
           state.update([accumulator]);
@@ -196,7 +181,7 @@ ${addTo(timestamp)}
   private fireTumbling(window: number): void {
     const slice = this.table.slices[this.table.positionOf(window)] as Slice;
     const goesOn = this.operation.allowedLatenessMs > 0;
-    for (const cells of slice.cells()) {
+    for (const cells of slice.cells.parts()) {
       for (const { key, accumulator } of cells.values()) this.emit(window, key, goesOn ? copyData(accumulator) : accumulator);
     }
   }
@@ -209,13 +194,15 @@ ${addTo(timestamp)}
     for (let i = this.table.positionOf(Math.max(start, this.activeEnd)); i < slices.length; i++) {
       const slice = slices[i] as Slice;
       if (slice.index >= end) break;
-      for (const cells of slice.cells()) for (const cell of cells.values()) this.mergeOf(cell.key).add(cell);
+      for (const cells of slice.cells.parts()) for (const cell of cells.values()) this.mergeOf(cell.key).add(cell);
     }
     this.activeEnd = end;
-    for (const [key, merge] of active) {
-      const accumulator = merge.from(start);
-      if (accumulator === EMPTY) active.delete(key);
-      else this.emit(window, key, accumulator);
+    for (const part of active.parts()) {
+      for (const [key, merge] of part) {
+        const accumulator = merge.from(start);
+        if (accumulator === EMPTY) active.delete(key);
+        else this.emit(window, key, accumulator);
+      }
     }
   }
 
@@ -247,7 +234,7 @@ ${addTo(timestamp)}
     for (let i = this.table.positionOf(start); i < slices.length; i++) {
       const slice = slices[i] as Slice;
       if (slice.index >= end) break;
-      const cell = slice.find(key);
+      const cell = slice.cells.get(key);
       if (cell !== undefined) merge.add(cell);
     }
   }
@@ -260,24 +247,12 @@ ${addTo(timestamp)}
 
   private cellAt(index: number, key: CanonicalKey): Cell {
     const slice = this.table.sliceAt(index);
-    return slice.find(key) ?? slice.insert(key, this.aggregate.create());
+    return slice.cells.get(key) ?? slice.insert(key, this.aggregate.create());
   }
 
   private emit(window: number, key: CanonicalKey, accumulator: unknown): void {
-    const { collector, functionContext } = this;
-    const { windowFunction } = this.operation;
-    const result = this.aggregate.result(accumulator);
-    collector.timestamp = this.lastTimeOf(window);
-    if (windowFunction === undefined) {
-      collector.collect(result);
-      return;
-    }
-    if (functionContext.window === undefined || functionContext.window.end !== collector.timestamp + 1) {
-      functionContext.window = new TimeWindow(collector.timestamp + 1 - this.sizeMs, collector.timestamp + 1);
-    }
-    this.backend.setCurrentCanonicalKey(key);
-    const elements = this.operation.contents.kind === 'ELEMENTS' ? (result as unknown[]) : [result];
-    windowFunction.process(this.backend.currentKey, functionContext, elements, collector);
+    const start = window * this.slideMs + this.offsetMs;
+    this.emitter.emit(start, start + this.sizeMs, key, accumulator);
   }
 
   /** The first window that has not fired and holds a slice. */
@@ -345,54 +320,6 @@ ${addTo(timestamp)}
   private clearSnapshotState(): void {
     for (const name of this.snapshotState.namespaces()) this.snapshotState.clearNamespace(name);
     this.hasSnapshotState = false;
-  }
-}
-
-function sliceAggregate(contents: WindowContents): SliceAggregate {
-  switch (contents.kind) {
-    case 'ELEMENTS':
-      return {
-        create: () => [],
-        add: (value, elements) => {
-          (elements as unknown[]).push(value);
-          return elements;
-        },
-        merge: (older, newer) => [...(older as unknown[]), ...(newer as unknown[])],
-        result: (elements) => elements,
-      };
-    case 'REDUCE': {
-      const reduce = reducerOf<unknown>(contents.reduceFunction);
-      return {
-        create: () => EMPTY,
-        add: (value, reduced) => (reduced === EMPTY ? value : reduce(reduced, value)),
-        merge: reduce,
-        result: (reduced) => reduced,
-      };
-    }
-    case 'AGGREGATE': {
-      const fn = contents.aggregateFunction;
-      return {
-        create: () => fn.createAccumulator(),
-        add: (value, accumulator) => fn.add(value, accumulator),
-        merge: (older, newer) => fn.merge(older, newer),
-        result: (accumulator) => fn.getResult(accumulator),
-      };
-    }
-  }
-}
-
-/** The same as `SliceAggregate.add`, as code in which the program's function is a constant. */
-function addCode(contents: WindowContents, code: ChainCode, accumulator: string, value: string): string {
-  switch (contents.kind) {
-    case 'ELEMENTS':
-      return `${accumulator}.push(${value});`;
-    case 'REDUCE': {
-      const reduce = code.bind(reducerOf(contents.reduceFunction), 'reduce');
-      const empty = code.bind(EMPTY, 'EMPTY');
-      return `${accumulator} = ${accumulator} === ${empty} ? ${value} : ${reduce}(${accumulator}, ${value});`;
-    }
-    case 'AGGREGATE':
-      return `${accumulator} = ${code.bind(contents.aggregateFunction, 'aggregate')}.add(${value}, ${accumulator});`;
   }
 }
 
