@@ -4,9 +4,12 @@
  * Why not a file per source: a program pays for every file that it loads. Loading the door of the package from some 200 files took
  * 65 ms of processor time, from bundles 18. Declarations come from tsc, a file per source. What doors share is in one place,
  * so that `millrace`, `millrace/testing` and the command have the same classes.
+ *
+ * Usage: `node scripts/bundle.ts [FOLDER]`; into `dist` unless a folder is given.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -20,7 +23,7 @@ const doors = Object.values(exports).flatMap((target) => (typeof target === 'str
 await build({
   absWorkingDir: root,
   entryPoints: [...doors, './src/cli/main.ts'],
-  outdir: 'dist',
+  outdir: process.argv[2] ?? 'dist',
   outbase: 'src',
   // As deep as the sources: what is found relative to a module's own place is found from there, too.
   chunkNames: 'chunks/[name]-[hash]',
