@@ -16,6 +16,7 @@ import { type ValueState, ValueStateDescriptor } from '../../state/index.ts';
 import type { InternalTimerService, Triggerable } from '../internal-timer-service.ts';
 import type { OperatorContext, StreamOperator } from '../operator.ts';
 import { TimestampedCollector } from '../process-operators.ts';
+import { copyData } from './copy-data.ts';
 import { MergingWindowSet, type MergingWindowSetState, type WindowNames } from './merging-window-set.ts';
 import { RememberedWatermark } from './remembered-watermark.ts';
 import { isFire, isPurge, type TriggerResult } from './trigger.ts';
@@ -78,13 +79,12 @@ export class WindowOperator<W extends Window> implements StreamOperator, Trigger
     let isSkipped = true;
     this.mergingWindows?.load();
     for (const window of windows) {
-      if (
-        this.mergingWindows
-          ? this.addToMerging(this.mergingWindows, window, value, timestamp)
-          : this.addTo(window, value, timestamp)
-      ) {
-        isSkipped = false;
-      }
+      // A reduction may change its first value: windows that overlap must not begin with the same object.
+      const own = isSkipped || this.operation.contents.kind !== 'REDUCE' ? value : copyData(value);
+      const taken = this.mergingWindows
+        ? this.addToMerging(this.mergingWindows, window, own, timestamp)
+        : this.addTo(window, own, timestamp);
+      if (taken) isSkipped = false;
     }
     this.mergingWindows?.persist();
     if (isSkipped && this.isEventTime && timestamp + this.operation.allowedLatenessMs <= this.watermark.current()) {
