@@ -67,3 +67,13 @@ test('when the last split ends, the watermark stays where it was', () => {
   made.add('b', none).emitWatermark(5);
   assert.deepEqual(take(), []);
 });
+
+test('a watermark that is no number is refused, not taken for the end of time', () => {
+  const { made, take } = multiplexer();
+  const a = made.add('a', none);
+  for (const wrong of [Number.NaN, undefined, null, 5n, new Date(5)]) {
+    assert.throws(() => a.emitWatermark(wrong as number), { code: 'INVALID_PROGRAM', message: /watermark generator emitted/ });
+  }
+  a.emitWatermark(3);
+  assert.deepEqual(take(), [3]);
+});

@@ -4,6 +4,7 @@
  * Promise: the combined watermark never goes back; a split that is idle, or has ended, holds nothing back. When the last
  * active split becomes idle, the output is idle too. A later watermark, or `markActive`, makes a split active again.
  */
+import { formatValue, MillraceError } from '../common/index.ts';
 import { MIN_WATERMARK } from './operator.ts';
 import type { WatermarkGenerator, WatermarkOutput } from './watermark-strategy.ts';
 
@@ -28,7 +29,9 @@ export class SplitWatermark<T> implements WatermarkOutput {
     this.generator = generator;
   }
 
+  /** @throws MillraceError `INVALID_PROGRAM` for what is no number: it would compare as later than everything */
   emitWatermark(timestampMs: number): void {
+    if (typeof timestampMs !== 'number' || Number.isNaN(timestampMs)) refuseWatermark(timestampMs);
     if (timestampMs <= this.watermark) return;
     this.watermark = timestampMs;
     this.idle = false;
@@ -101,4 +104,11 @@ export class WatermarkMultiplexer<T> {
       this.output.emitWatermark(min);
     }
   }
+}
+
+function refuseWatermark(watermark: unknown): never {
+  throw new MillraceError(
+    'INVALID_PROGRAM',
+    `A watermark generator emitted ${formatValue(watermark, { maxChars: 80 })}. A watermark is a number of milliseconds since the epoch.`,
+  );
 }
