@@ -78,6 +78,8 @@ export interface ChainCode {
   declare(statement: string): void;
   /** The name of a function `(value, timestamp)` that emits downstream: for code that emits from a closure. */
   collect(): string;
+  /** A statement for code behind `emit` that can fail: makes this operator and its record those that a failure names. */
+  atWork(): string;
 }
 
 /** Emits: returns the statements that hand `value` (an expression) with `timestamp` (an expression) downstream. */

@@ -4,7 +4,7 @@
  * In the source there is one generator per split. In the middle of a stream, watermarks from upstream are dropped, all
  * but the last one (+∞, the end of input), and idleness from upstream passes only while this stage is not idle itself.
  */
-import type { TimerHandle } from '../common/index.ts';
+import { formatValue, MillraceError, type TimerHandle } from '../common/index.ts';
 import type { ChainCode, EmitCode, OperatorContext, StreamOperator } from './operator.ts';
 import { MAX_WATERMARK } from './operator.ts';
 import { type SplitWatermark, WatermarkMultiplexer } from './watermark-multiplexer.ts';
@@ -61,12 +61,16 @@ export class TimestampsAndWatermarksOperator<T> implements StreamOperator<T, T> 
     let assign = '';
     if (assigner) {
       time = code.local('eventTime');
-      assign = `const ${time} = ${code.bind(assigner, 'assignTimestamp')}(${value}, ${timestamp});\n`;
+      const refuse = code.bind(refuseEventTime, 'refuseEventTime');
+      assign = `const ${time} = ${code.bind(assigner, 'assignTimestamp')}(${value}, ${timestamp});
+if (typeof ${time} !== 'number' || ${time} !== ${time}) ${refuse}(${time});
+`;
     }
     const current = code.bind(this.current, 'current');
     const split = code.local('split');
     const activity = this.strategy.options.idlenessMs === undefined ? '' : `\n${code.bind(this, 'watermarks')}.active(${split});`;
     return `${assign}${emit(value, time)}
+${code.atWork()}
 const ${split} = ${current}.split;
 ${split}.generator.onEvent(${value}, ${time}, ${split});${activity}`;
   }
@@ -114,4 +118,12 @@ ${split}.generator.onEvent(${value}, ${time}, ${split});${activity}`;
       else if (nowMs - split.lastActivityMs >= idlenessMs) split.markIdle();
     }
   }
+}
+
+/** `null` would count as 1970, and NaN as no time at all: both without a word. */
+function refuseEventTime(eventTime: unknown): never {
+  throw new MillraceError(
+    'INVALID_PROGRAM',
+    `The timestamp assigner returned ${formatValue(eventTime, { maxChars: 80 })}. It must return milliseconds since the epoch as a number: correct it, or filter out records without a time before.`,
+  );
 }

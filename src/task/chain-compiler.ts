@@ -106,7 +106,8 @@ export function compileChain(nodes: readonly ChainNode[], fail: FailFunction): C
       defineFunction(name, () => nodeCode(index, input, 'value', 'time', 0));
       return `${name}(${value}, ${time});`;
     }
-    const lines = [`pos = ${index}; cur = ${value};`];
+    const atWork = `pos = ${index}; cur = ${value};`;
+    const lines = [atWork];
     const selector = node.keySelectors[input];
     if (selector && node.setCurrentKey) {
       lines.push(`${bind(node.setCurrentKey, 'setCurrentKey')}(${bind(selector, 'keyOf')}(${value}));`);
@@ -119,6 +120,7 @@ export function compileChain(nodes: readonly ChainNode[], fail: FailFunction): C
         local,
         declare: (statement) => void declarations.push(statement),
         collect: () => collectFunction(index),
+        atWork: () => atWork,
       };
       lines.push(inline.call(operator, code, value, time, (v, t) => emitCode(index, v, t, depth)));
     } else {
