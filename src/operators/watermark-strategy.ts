@@ -44,15 +44,27 @@ export class WatermarkStrategy<T> {
     this.options = options;
   }
 
-  /** For timestamps that never decrease. */
-  static forMonotonousTimestamps<T>(): WatermarkStrategy<T> {
-    return WatermarkStrategy.forBoundedOutOfOrderness(0);
+  /**
+   * For timestamps that never decrease.
+   * @param timestampAssigner the same as `withTimestampAssigner`; given here, its parameter's type is inferred
+   */
+  static forMonotonousTimestamps<T>(timestampAssigner?: TimestampAssigner<T>): WatermarkStrategy<T> {
+    return WatermarkStrategy.forBoundedOutOfOrderness(0, timestampAssigner);
   }
 
-  /** For records that come at most `maxOutOfOrdernessMs` later than a newer one. */
-  static forBoundedOutOfOrderness<T>(maxOutOfOrdernessMs: number): WatermarkStrategy<T> {
+  /**
+   * For records that come at most `maxOutOfOrdernessMs` later than a newer one.
+   * @param timestampAssigner the same as `withTimestampAssigner`; given here, its parameter's type is inferred
+   */
+  static forBoundedOutOfOrderness<T>(
+    maxOutOfOrdernessMs: number,
+    timestampAssigner?: TimestampAssigner<T>,
+  ): WatermarkStrategy<T> {
     positive('maxOutOfOrdernessMs', maxOutOfOrdernessMs, 0);
-    return new WatermarkStrategy<T>({ createGenerator: () => new BoundedOutOfOrdernessWatermarks(maxOutOfOrdernessMs) });
+    return new WatermarkStrategy<T>({
+      createGenerator: () => new BoundedOutOfOrdernessWatermarks(maxOutOfOrdernessMs),
+      ...(timestampAssigner ? { timestampAssigner } : {}),
+    });
   }
 
   static forGenerator<T>(createGenerator: () => WatermarkGenerator<T>): WatermarkStrategy<T> {
