@@ -1,5 +1,5 @@
 /**
- * The states of the heap backend: each is one slot of the entries of its family. What a slot holds: a value as it is, an
+ * The states of the heap backend: each is one slot of the cells of its family. What a slot holds: a value as it is, an
  * array for a list (never empty), a Map by canonical key for a map (never empty), the combined value, the accumulator.
  */
 
@@ -13,9 +13,9 @@ class HeapState implements NamespacedState {
   protected readonly family: StateFamily;
   protected readonly slot: number;
 
-  constructor(family: StateFamily) {
+  constructor(family: StateFamily, slot: number) {
     this.family = family;
-    this.slot = family.slots++;
+    this.slot = slot;
   }
 
   clear(): void {
@@ -63,8 +63,8 @@ class HeapState implements NamespacedState {
 export class HeapValueState<T> extends HeapState implements ValueState<T> {
   private readonly defaultValue: () => T | undefined;
 
-  constructor(family: StateFamily, defaultValue: () => T | undefined = noValue) {
-    super(family);
+  constructor(family: StateFamily, slot: number, defaultValue: () => T | undefined = noValue) {
+    super(family, slot);
     this.defaultValue = defaultValue;
   }
 
@@ -158,8 +158,8 @@ export class HeapMapState<K, V> extends HeapState implements MapState<K, V> {
 export class HeapReducingState<T> extends HeapState implements ReducingState<T>, MergingState {
   private readonly reduce: (a: T, b: T) => T;
 
-  constructor(family: StateFamily, reduce: (a: T, b: T) => T) {
-    super(family);
+  constructor(family: StateFamily, slot: number, reduce: (a: T, b: T) => T) {
+    super(family, slot);
     this.reduce = reduce;
   }
 
@@ -180,8 +180,8 @@ export class HeapReducingState<T> extends HeapState implements ReducingState<T>,
 export class HeapAggregatingState<IN, ACC, OUT> extends HeapState implements AggregatingState<IN, OUT>, MergingState {
   private readonly aggregate: AggregateFunction<IN, ACC, OUT>;
 
-  constructor(family: StateFamily, aggregate: AggregateFunction<IN, ACC, OUT>) {
-    super(family);
+  constructor(family: StateFamily, slot: number, aggregate: AggregateFunction<IN, ACC, OUT>) {
+    super(family, slot);
     this.aggregate = aggregate;
   }
 

@@ -1,6 +1,5 @@
 /** Removes expired values of one state in the background: a bounded number of keys at each access, all in a snapshot. */
 import type { CanonicalKey } from './key-encoding.ts';
-import { type KeyEntry, readSlot } from './key-table.ts';
 import type { StateFamily } from './state-family.ts';
 
 export class TtlCleaner {
@@ -9,7 +8,7 @@ export class TtlCleaner {
   private readonly keysPerStep: number;
   /** What is left of a slot's content. */
   private readonly unexpired: (content: unknown) => unknown;
-  private position: Iterator<[CanonicalKey, KeyEntry], void> | undefined;
+  private position: Iterator<CanonicalKey, void> | undefined;
 
   constructor(family: StateFamily, slot: number, keysPerStep: number, unexpired: (content: unknown) => unknown) {
     this.family = family;
@@ -21,7 +20,7 @@ export class TtlCleaner {
   /** Goes on where the last step ended, and starts again at the end. */
   step(): void {
     for (let left = this.keysPerStep; left > 0; left--) {
-      this.position ??= this.family.entries();
+      this.position ??= this.family.keys();
       const next = this.position?.next();
       if (next?.value === undefined) {
         this.position = undefined;
@@ -32,14 +31,14 @@ export class TtlCleaner {
   }
 
   sweep(): void {
-    const all = this.family.entries();
+    const all = this.family.keys();
     for (let next = all?.next(); next?.value !== undefined; next = all?.next()) this.examine(next.value);
   }
 
-  private examine([key, entry]: [CanonicalKey, KeyEntry]): void {
-    const content = readSlot(entry, this.slot);
+  private examine(key: CanonicalKey): void {
+    const content = this.family.peek(key, this.slot);
     if (content === undefined) return;
     const left = this.unexpired(content);
-    if (left !== content) this.family.replaceSeen(key, entry, this.slot, left);
+    if (left !== content) this.family.put('', key, this.slot, left);
   }
 }
