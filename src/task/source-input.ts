@@ -4,7 +4,7 @@
  * Batches grow while they take well under the yield budget and shrink when a record is slow, so that one step stays
  * bounded in time whatever the program does with a record.
  */
-import { RecordBatch } from '../connector/index.ts';
+import { type InputStatus, RecordBatch } from '../connector/index.ts';
 import { MAX_WATERMARK, type SourceOperator } from '../operators/index.ts';
 import type { OperatorChain } from './operator-chain.ts';
 import type { InputStep, TaskInput } from './task-input.ts';
@@ -25,7 +25,7 @@ export class SourceInput implements TaskInput {
   step(maxRecords: number): InputStep {
     if (this.ended) return 'END';
     const { batch } = this;
-    const status = this.operator.poll(batch, maxRecords);
+    const status = this.poll(maxRecords);
     if (batch.length > 0) {
       (this.chain.compiled.inputs[0] as (typeof this.chain.compiled.inputs)[0])(
         batch.values,
@@ -46,6 +46,14 @@ export class SourceInput implements TaskInput {
   }
 
   awaitData(wake: () => void, fail: (error: unknown) => void): void {
-    this.operator.readerAvailable().then(wake, fail);
+    this.operator.readerAvailable().then(wake, (error) => fail(this.chain.head.attribute(error)));
+  }
+
+  private poll(maxRecords: number): InputStatus {
+    try {
+      return this.operator.poll(this.batch, maxRecords);
+    } catch (error) {
+      throw this.chain.head.attribute(error);
+    }
   }
 }

@@ -108,7 +108,14 @@ export class StreamTask implements ThreadTask {
 
   /** An event of the coordinator of the source, on its way to the reader. */
   handleCoordinatorEvent(event: CoordinatorEvent): void {
-    this.dependencies.mailbox.post(() => (this.chain.head.operator as SourceOperator<unknown>).handleCoordinatorEvent(event));
+    const { head } = this.chain;
+    this.dependencies.mailbox.post(() => {
+      try {
+        (head.operator as SourceOperator<unknown>).handleCoordinatorEvent(event);
+      } catch (error) {
+        throw head.attribute(error);
+      }
+    });
   }
 
   /**

@@ -1,4 +1,5 @@
 /** The values of an array or iterable, in order. One split: a collection is read by one reader. */
+import { formatValue, MillraceError } from '../../common/index.ts';
 import {
   type Boundedness,
   type InputStatus,
@@ -26,7 +27,14 @@ export class CollectionSource<T> implements Source<T, CollectionSplit, Collectio
   readonly #values: Iterable<T>;
   #delivered = 0;
 
+  /** @throws MillraceError `INVALID_PROGRAM` if the values cannot be iterated */
   constructor(values: Iterable<T>) {
+    if (typeof (values as Iterable<T> | undefined)?.[Symbol.iterator] !== 'function') {
+      throw new MillraceError(
+        'INVALID_PROGRAM',
+        `A collection must be an array or another iterable, but is ${formatValue(values, { maxChars: 80 })}. For values that come asynchronously, write a Source.`,
+      );
+    }
     this.#values = values;
   }
 
