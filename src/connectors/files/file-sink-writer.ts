@@ -74,6 +74,7 @@ export class FileSinkWriter<T> implements CommittingSinkWriter<T, FileSinkCommit
     this.#dependencies = {
       ...dependencies,
       onBytes: (bytes) => this.#onBytes(bytes),
+      numBytesOut: context.counter('numBytesOut'),
       onError: (error, path) => this.#onError(error, path),
     };
     this.#scheduleLook();

@@ -318,3 +318,9 @@ test('options out of range are refused', () => {
     assert.throws(wrong, (error) => error instanceof MillraceError && error.code === 'INVALID_OPTION');
   }
 });
+
+test('the bytes that go out are counted', async () => {
+  const driver = new SinkDriver(sinkOn(new MemoryFileSystem()), {});
+  await driver.runAll(['abc', 'de']);
+  assert.equal(driver.counters.get('numBytesOut'), 'abc\nde\n'.length);
+});

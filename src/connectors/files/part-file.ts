@@ -19,6 +19,8 @@ export interface PartFileDependencies {
   readonly compression: Compression | undefined;
   /** Bytes handed to the background (positive), and written (negative). */
   readonly onBytes: (bytes: number) => void;
+  /** Counts what was written, before compression. */
+  readonly numBytesOut: { inc(n?: number): void };
   readonly onError: (error: unknown, path: string) => void;
 }
 
@@ -87,6 +89,7 @@ export class PartFile {
     this.#handedOver += size;
     this.#inBackground(size, async () => {
       await this.#writer?.write(full.bytes.subarray(0, size));
+      this.#dependencies.numBytesOut.inc(size);
       full.clear();
       if (!this.#finished && full.bytes.length <= 4 * BUFFER_BYTES) this.#spare = full;
     });

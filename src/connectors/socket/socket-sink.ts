@@ -41,7 +41,7 @@ export class SocketSink<T> implements Sink<T> {
   async createWriter(context: SinkInitContext): Promise<SinkWriter<T>> {
     const connection = new RetryingConnection(this.#host, this.#port, this.#options, context);
     await connection.connect();
-    return new SocketSinkWriter(connection, this.#format, context.clock);
+    return new SocketSinkWriter(connection, this.#format, context);
   }
 }
 
@@ -49,6 +49,7 @@ class SocketSinkWriter<T> implements SinkWriter<T> {
   readonly #connection: RetryingConnection;
   readonly #encode: (value: T, sink: GrowingByteSink) => void;
   readonly #clock: Clock;
+  readonly #numBytesOut: { inc(n?: number): void };
   /** The one that fills, and the one that is being sent. */
   #filling = new GrowingByteSink(BUFFER_BYTES);
   #sent = new GrowingByteSink(BUFFER_BYTES);
@@ -56,10 +57,11 @@ class SocketSinkWriter<T> implements SinkWriter<T> {
   #timer: TimerHandle | undefined;
   #error: unknown;
 
-  constructor(connection: RetryingConnection, format: EncodingFormat<T>, clock: Clock) {
+  constructor(connection: RetryingConnection, format: EncodingFormat<T>, context: SinkInitContext) {
     this.#connection = connection;
     this.#encode = format.createEncoder();
-    this.#clock = clock;
+    this.#clock = context.clock;
+    this.#numBytesOut = context.counter('numBytesOut');
     if (format.header !== undefined) this.#filling.writeBytes(format.header);
   }
 
@@ -96,7 +98,10 @@ class SocketSinkWriter<T> implements SinkWriter<T> {
     this.#filling = this.#sent;
     this.#sent = full;
     this.#sending = this.#connection.send(full.bytes.subarray(0, full.length)).then(
-      () => this.#afterSending(full),
+      () => {
+        this.#numBytesOut.inc(full.length);
+        this.#afterSending(full);
+      },
       (error) => {
         this.#error = error;
         this.#afterSending(full);

@@ -192,7 +192,9 @@ test('the sink writes what it is given, in order', async () => {
   await withServer(async (server, port) => {
     const received = nextConnection(server).then((socket) => readText(socket));
     const values = Array.from({ length: 20_000 }, (_, i) => `record ${i}`);
-    await new SinkDriver(new SocketSink(HOST, port, lines)).runAll(values);
+    const driver = new SinkDriver(new SocketSink(HOST, port, lines));
+    await driver.runAll(values);
+    assert.equal(driver.counters.get('numBytesOut'), values.join('\n').length + 1);
     assert.equal(await received, `${values.join('\n')}\n`);
   });
 });
