@@ -9,7 +9,12 @@ import { OutputTag } from '../../connector/index.ts';
 import type { AggregateFunction } from '../../state/index.ts';
 import { type HarnessOutput, OperatorHarness } from '../../testing/index.ts';
 import type { StreamOperator } from '../operator.ts';
+import { CountEvictor } from './count-evictor.ts';
+import { CountTrigger } from './count-trigger.ts';
 import { createWindowOperator } from './create-window-operator.ts';
+import { GlobalWindows } from './global-windows.ts';
+import { PurgingTrigger } from './purging-trigger.ts';
+import { SessionWindowOperator } from './session-window-operator.ts';
 import { EventTimeSessionWindows } from './session-windows.ts';
 import { SliceWindowOperator } from './slice-window-operator.ts';
 import { SlidingEventTimeWindows } from './sliding-windows.ts';
@@ -42,7 +47,7 @@ interface ModelWindow {
   readonly ids: number[];
 }
 
-type WindowsOf = (timestamp: number) => readonly (readonly [start: number, end: number])[];
+type WindowsOf = (timestamp: number, item: Item) => readonly (readonly [start: number, end: number])[];
 
 function runModel(steps: readonly Step[], windowsOf: WindowsOf, merges: boolean, latenessMs: number): ModelRun {
   let windows: ModelWindow[] = [];
@@ -63,7 +68,7 @@ function runModel(steps: readonly Step[], windowsOf: WindowsOf, merges: boolean,
     }
     const { key, id } = step.item;
     let taken = false;
-    for (const [start, end] of windowsOf(step.timestamp)) {
+    for (const [start, end] of windowsOf(step.timestamp, step.item)) {
       const isPart = (w: ModelWindow): boolean =>
         w.key === key && (merges ? w.start <= end && w.end >= start : w.start === start && w.end === end);
       const parts = windows.filter(isPart);
@@ -274,9 +279,13 @@ test('session windows merge as the model merges, late records included', async (
       latenessArbitrary,
       fc.constantFrom(AGGREGATE, ELEMENTS),
       fc.nat(60),
-      async (steps, gapMs, latenessMs, contents, restoreAt) => {
-        const model = runModel(steps, (timestamp) => [[timestamp, timestamp + gapMs]], true, latenessMs);
-        const operation = operationOf(EventTimeSessionWindows.withGap(gapMs), contents, latenessMs);
+      fc.boolean(),
+      async (steps, gapMs, latenessMs, contents, restoreAt, dynamic) => {
+        const gapOf = (item: Item): number => (dynamic ? gapMs * (1 + (item.id % 3)) : gapMs);
+        const model = runModel(steps, (timestamp, item) => [[timestamp, timestamp + gapOf(item)]], true, latenessMs);
+        const assigner = dynamic ? EventTimeSessionWindows.withDynamicGap(gapOf) : EventTimeSessionWindows.withGap(gapMs);
+        const operation = operationOf(assigner, contents, latenessMs);
+        assert.ok(createWindowOperator(operation) instanceof SessionWindowOperator);
         await check(steps, operation, model, createWindowOperator, restoreAt);
         await check(steps, operation, model, GENERAL, restoreAt);
       },
@@ -297,5 +306,48 @@ test('elements of a window come in order of arrival', async () => {
       }
     }),
     { numRuns: 60 },
+  );
+});
+
+test('count windows hold the last records of their key at every slide', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 60, size: 'max' }),
+      fc.integer({ min: 1, max: 8 }),
+      fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined }),
+      fc.nat(60),
+      async (keys, size, slide, restoreAt) => {
+        const trigger = CountTrigger.of(slide ?? size);
+        const operation: WindowOperation = {
+          assigner: GlobalWindows.create(),
+          trigger: slide === undefined ? PurgingTrigger.of(trigger) : trigger,
+          evictor: slide === undefined ? undefined : CountEvictor.of(size),
+          allowedLatenessMs: 0,
+          contents: ELEMENTS,
+          windowFunction: internalProcessFunction((_key: string, _context: unknown, elements: readonly Item[]) => [
+            elements.map((item) => item.id).join(),
+          ]),
+        };
+        const seen = new Map<string, number[]>();
+        const expected: string[] = [];
+        const definition = { create: () => createWindowOperator(operation), keySelectors: [(item: Item) => item.key] };
+        let harness = await OperatorHarness.open<Item, string>(definition);
+        const fired: string[] = [];
+        for (const [id, key] of keys.entries()) {
+          const ids = [...(seen.get(key) ?? []), id];
+          seen.set(key, ids);
+          if (ids.length % (slide ?? size) === 0) expected.push(ids.slice(-size).join());
+          harness.processElement({ key, id });
+          fired.push(...harness.takeValues());
+          if (id !== restoreAt) continue;
+          const restored = harness.snapshot();
+          await harness.close();
+          harness = await OperatorHarness.open<Item, string>(definition, { restored });
+        }
+        await harness.close();
+        assert.deepEqual(fired, expected);
+      },
+    ),
+    { numRuns: 80 },
   );
 });

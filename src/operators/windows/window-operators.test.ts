@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OutputTag } from '../../connector/index.ts';
 import { ValueStateDescriptor } from '../../state/index.ts';
-import { OperatorHarness, verifyOperator } from '../../testing/index.ts';
+import { OperatorHarness, VirtualClock, verifyOperator } from '../../testing/index.ts';
 import type { StreamOperator } from '../operator.ts';
 import { createWindowOperator } from './create-window-operator.ts';
 import { SessionWindowOperator } from './session-window-operator.ts';
@@ -191,6 +191,12 @@ test('a session that has fired goes on if an allowed record makes it longer', as
       input: [record('a', 1, 0), { watermark: 9 }, record('a', 2, 10), record('a', 4, 4), { watermark: 19 }, { watermark: 30 }],
       expected: ['a 0,10: 1', 'a 0,20: 7'],
     });
+    const { output } = await verifyOperator({
+      definition: () => definitionOf(() => create(operation(EventTimeSessionWindows.withGap(10), { allowedLatenessMs: 50 }))),
+      input: [record('a', 1, 0), { watermark: 9 }, record('a', 2, 10), { watermark: 19 }, { watermark: 90 }],
+      expected: ['a 0,10: 1', 'a 0,20: 3'],
+    });
+    assert.deepEqual(output[3], { watermark: 19 });
   }
 });
 
@@ -220,6 +226,30 @@ test('processing-time windows fire by the clock, and ignore watermarks', async (
   harness.processElement({ key: 'a', value: 4 });
   harness.advanceProcessingTime(1000);
   assert.deepEqual(harness.takeValues(), ['a 100,200: 4']);
+  await harness.close();
+});
+
+test('a clock that is set back opens no window a second time', async () => {
+  class SettableClock extends VirtualClock {
+    backMs = 0;
+
+    override currentTimeMs(): number {
+      return super.currentTimeMs() - this.backMs;
+    }
+  }
+  const clock = new SettableClock();
+  const options = operation(TumblingProcessingTimeWindows.of(100));
+  const harness = await OperatorHarness.open<Reading, unknown>(
+    definitionOf(() => createWindowOperator(options)),
+    { clock },
+  );
+  harness.processElement({ key: 'a', value: 1 });
+  harness.advanceProcessingTime(110);
+  assert.deepEqual(harness.takeValues(), ['a 0,100: 1']);
+  clock.backMs = 50;
+  harness.processElement({ key: 'a', value: 2 });
+  harness.advanceProcessingTime(500);
+  assert.deepEqual(harness.takeValues(), ['a 100,200: 2']);
   await harness.close();
 });
 
