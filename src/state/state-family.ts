@@ -66,7 +66,9 @@ export class KeyContext {
   }
 
   private setNamespaced(canonical: CanonicalKey | undefined): void {
-    for (const family of this.namespaced) {
+    const { namespaced } = this;
+    for (let i = 0; i < namespaced.length; i++) {
+      const family = namespaced[i] as StateFamily;
       family.key = canonical;
       family.stale = true;
     }
@@ -110,6 +112,8 @@ export class StateFamily {
     const cell = this.stale ? this.load() : this.cell;
     if (this.slots === 1) {
       if (value !== cell) this.setCell(cell, value);
+    } else if (value !== undefined && cell !== undefined && slot < (cell as unknown[]).length) {
+      (cell as unknown[])[slot] = value;
     } else {
       const changed = withSlot(cell as unknown[] | undefined, slot, value);
       if (changed !== cell) this.setCell(cell, changed);
@@ -250,9 +254,8 @@ export class StateFamily {
 
 /** The cell of several states with one of them changed: the same array, a new one, or `undefined` if no value is left. */
 function withSlot(cell: unknown[] | undefined, slot: number, value: unknown): unknown[] | undefined {
-  if (cell === undefined && value === undefined) return undefined;
   const slots = cell ?? [];
-  while (slots.length < slot) slots.push(undefined);
+  while (slots.length <= slot) slots.push(undefined);
   slots[slot] = value;
   return value === undefined && slots.every((each) => each === undefined) ? undefined : slots;
 }
