@@ -17,6 +17,7 @@ import {
 } from '../operators/index.ts';
 import type { AggregateFunction, ReduceFunction } from '../state/index.ts';
 import { type AggregatedField, maxBy, maxOf, minBy, minOf, type SumArguments, sumOf } from './aggregations.ts';
+import { checkFunction } from './check-function.ts';
 import type { SingleOutputStreamOperator } from './data-stream.ts';
 import type { KeyedStream } from './keyed-stream.ts';
 import { WindowSettings } from './window-settings.ts';
@@ -68,6 +69,8 @@ export class AllWindowedStream<T, W extends Window> {
   /** Combines the records of a window; `windowFunction` sees the result as its only element. */
   reduce<R>(fn: ReduceFunction<T>, windowFunction: ProcessAllWindowFunction<T, R, W, [T]>): SingleOutputStreamOperator<R>;
   reduce(fn: ReduceFunction<T>, windowFunction?: unknown): SingleOutputStreamOperator<any> {
+    checkFunction(this.reduce, fn, { methods: ['reduce'] });
+    if (windowFunction !== undefined) checkFunction(this.reduce, windowFunction, { methods: ['process'] });
     return this.transform(
       { kind: 'REDUCE', reduceFunction: fn },
       windowFunction === undefined ? undefined : internalProcessAllFunction(windowFunction),
@@ -85,6 +88,12 @@ export class AllWindowedStream<T, W extends Window> {
     windowFunction: ProcessAllWindowFunction<V, R, W, [V]>,
   ): SingleOutputStreamOperator<R>;
   aggregate(fn: AggregateFunction<T, any, any>, windowFunction?: unknown): SingleOutputStreamOperator<any> {
+    checkFunction(this.aggregate, fn, {
+      methods: ['createAccumulator', 'add', 'getResult'],
+      optionalMethods: ['merge'],
+      plain: false,
+    });
+    if (windowFunction !== undefined) checkFunction(this.aggregate, windowFunction, { methods: ['process'] });
     return this.transform(
       { kind: 'AGGREGATE', aggregateFunction: fn },
       windowFunction === undefined ? undefined : internalProcessAllFunction(windowFunction),
@@ -96,11 +105,13 @@ export class AllWindowedStream<T, W extends Window> {
    * or emits through `out`.
    */
   process<R>(fn: ProcessAllWindowFunction<T, R, W>): SingleOutputStreamOperator<R> {
+    checkFunction(this.process, fn, { methods: ['process'] });
     return this.transform({ kind: 'ELEMENTS' }, internalProcessAllFunction(fn));
   }
 
   /** As `process`, with the window in place of a context. */
   apply<R>(fn: AllWindowFunction<T, R, W>): SingleOutputStreamOperator<R> {
+    checkFunction(this.apply, fn, { methods: ['apply'] });
     return this.transform({ kind: 'ELEMENTS' }, internalApplyAllFunction(fn));
   }
 

@@ -9,6 +9,7 @@ import {
   type KeySelector,
 } from '../operators/index.ts';
 import type { MapStateDescriptor } from '../state/index.ts';
+import { checkFunction } from './check-function.ts';
 import type { DataStream, SingleOutputStreamOperator } from './data-stream.ts';
 import type { KeyedStream } from './keyed-stream.ts';
 
@@ -35,6 +36,7 @@ export class BroadcastConnectedStream<T, B> {
   }
 
   process<R>(fn: BroadcastProcessFunction<T, B, R>): SingleOutputStreamOperator<R> {
+    checkFunction(this.process, fn, { methods: ['processElement', 'processBroadcastElement'], plain: false });
     const { stream, descriptors } = this.broadcast;
     return this.stream.addTransformation<R>({
       operatorType: 'Co-Process-Broadcast',
@@ -55,6 +57,8 @@ export class KeyedBroadcastConnectedStream<K, T, B> extends BroadcastConnectedSt
   }
 
   override process<R>(fn: KeyedBroadcastProcessFunction<K, T, B, R>): SingleOutputStreamOperator<R> {
+    const methods = ['processElement', 'processBroadcastElement'];
+    checkFunction(this.process, fn, { methods, optionalMethods: ['onTimer'], plain: false });
     const { stream, descriptors } = this.broadcast;
     return this.stream.addTransformation<R>({
       operatorType: 'Co-Process-Broadcast-Keyed',

@@ -14,6 +14,7 @@ import {
   type KeySelector,
   type OperatorDefinition,
 } from '../operators/index.ts';
+import { checkFunction } from './check-function.ts';
 import type { DataStream, SingleOutputStreamOperator } from './data-stream.ts';
 import type { KeyedStream } from './keyed-stream.ts';
 
@@ -46,6 +47,7 @@ export class ConnectedStreams<A, B> {
   map<R1, R2 = R1>(map1: (value: A) => R1, map2: (value: B) => R2): SingleOutputStreamOperator<R1 | R2>;
   map<R>(fn: CoMapFunction<A, B, R> | ((value: A) => R), map2?: (value: B) => R): SingleOutputStreamOperator<R> {
     const both = typeof fn === 'function' ? { map1: fn, map2: map2 as (value: B) => R } : fn;
+    checkFunction(this.map, both, { methods: ['map1', 'map2'], plain: false });
     return this.transform('Co-Map', { create: () => new CoMapOperator(both) });
   }
 
@@ -57,10 +59,12 @@ export class ConnectedStreams<A, B> {
     flatMap2?: CoFlatMapHalf<B, R>,
   ): SingleOutputStreamOperator<R> {
     const both = typeof fn === 'function' ? { flatMap1: fn, flatMap2: flatMap2 as CoFlatMapHalf<B, R> } : fn;
+    checkFunction(this.flatMap, both, { methods: ['flatMap1', 'flatMap2'], plain: false });
     return this.transform('Co-Flat Map', { create: () => new CoFlatMapOperator<A, B, R>(both) });
   }
 
   process<R>(fn: CoProcessFunction<A, B, R>): SingleOutputStreamOperator<R> {
+    checkFunction(this.process, fn, { methods: ['processElement1', 'processElement2'], plain: false });
     return this.transform('Co-Process', { create: () => new CoProcessOperator(fn) });
   }
 
@@ -80,6 +84,8 @@ export class KeyedConnectedStreams<K, A, B> extends ConnectedStreams<A, B> {
   }
 
   override process<R>(fn: KeyedCoProcessFunction<K, A, B, R>): SingleOutputStreamOperator<R> {
+    const methods = ['processElement1', 'processElement2'];
+    checkFunction(this.process, fn, { methods, optionalMethods: ['onTimer'], plain: false });
     return this.transform('Co-Keyed-Process', { create: () => new KeyedCoProcessOperator(fn) });
   }
 

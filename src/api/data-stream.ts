@@ -36,6 +36,7 @@ import {
 import type { MapStateDescriptor } from '../state/index.ts';
 import { AllWindowedStream } from './all-windowed-stream.ts';
 import { BroadcastConnectedStream, BroadcastStream } from './broadcast-stream.ts';
+import { checkFunction } from './check-function.ts';
 import { checkParallelism } from './check-parallelism.ts';
 import { CoGroupedStreams } from './co-grouped-streams.ts';
 import { ConnectedStreams } from './connected-streams.ts';
@@ -75,26 +76,31 @@ export class DataStream<T> {
   }
 
   map<R>(fn: MapFunction<T, R>): SingleOutputStreamOperator<R> {
+    checkFunction(this.map, fn, { methods: ['map'] });
     return this.transform('Map', { create: () => new MapOperator(fn) });
   }
 
   filter<S extends T>(fn: (value: T) => value is S): SingleOutputStreamOperator<S>;
   filter(fn: FilterFunction<T>): SingleOutputStreamOperator<T>;
   filter(fn: FilterFunction<T>): SingleOutputStreamOperator<T> {
+    checkFunction(this.filter, fn, { methods: ['filter'] });
     return this.transform('Filter', { create: () => new FilterOperator(fn) });
   }
 
   /** `fn` returns what to emit, or emits through `out`. */
   flatMap<R>(fn: FlatMapFunction<T, R>): SingleOutputStreamOperator<R> {
+    checkFunction(this.flatMap, fn, { methods: ['flatMap'] });
     return this.transform('Flat Map', { create: () => new FlatMapOperator(fn) });
   }
 
   process<R>(fn: ProcessFunction<T, R>): SingleOutputStreamOperator<R> {
+    checkFunction(this.process, fn, { methods: ['processElement'], plain: false });
     return this.transform('Process', { create: () => new ProcessOperator(fn) });
   }
 
   /** All records with equal keys go to the same subtask, and share state. */
   keyBy<K>(keySelector: KeySelector<T, K>): KeyedStream<T, K> {
+    checkFunction(this.keyBy, keySelector, { methods: [] });
     return new keyedStream.Class<T, K>(this.env, this.withPartitioner('HASH'), keySelector);
   }
 
@@ -186,6 +192,7 @@ export class DataStream<T> {
 
   /** Calls a function with every record; a rich function also gets its timestamp and the watermark. */
   addSink(fn: ((value: T) => void) | RichSinkFunction<T>): DataStreamSink<T> {
+    checkFunction(this.addSink, fn, { methods: ['invoke'] });
     return this.addSinkOperator('Sink', { create: () => new ForEachOperator(fn) });
   }
 

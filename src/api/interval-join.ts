@@ -3,6 +3,7 @@
  */
 import type { OutputTag } from '../connector/index.ts';
 import { IntervalJoinOperator, type IntervalJoinOptions, type ProcessJoinFunction } from '../operators/index.ts';
+import { checkFunction } from './check-function.ts';
 import type { SingleOutputStreamOperator } from './data-stream.ts';
 import type { KeyedStream } from './keyed-stream.ts';
 
@@ -63,6 +64,7 @@ export class IntervalJoined<K, A, B> {
    * @throws MillraceError `INVALID_PROGRAM` if the lower bound is above the upper one
    */
   process<R>(fn: ProcessJoinFunction<A, B, R> | ((left: A, right: B) => R)): SingleOutputStreamOperator<R> {
+    checkFunction(this.process, fn, { methods: ['processElement'] });
     const options = {
       ...this.options,
       lowerBoundMs: this.options.lowerBoundMs + (this.lowerExclusive ? 1 : 0),

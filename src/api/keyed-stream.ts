@@ -19,6 +19,7 @@ import {
 import type { ReduceFunction } from '../state/index.ts';
 import { type AggregatedField, maxBy, maxOf, minBy, minOf, type SumArguments, sumOf } from './aggregations.ts';
 import { BroadcastStream, KeyedBroadcastConnectedStream } from './broadcast-stream.ts';
+import { checkFunction } from './check-function.ts';
 import { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
 import { DataStream, keyedStream, type SingleOutputStreamOperator } from './data-stream.ts';
 import { IntervalJoin } from './interval-join.ts';
@@ -36,6 +37,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
 
   /** Emits, for every record, the result of its key so far. */
   reduce(fn: ReduceFunction<T>): SingleOutputStreamOperator<T> {
+    checkFunction(this.reduce, fn, { methods: ['reduce'] });
     return this.transformKeyed('Keyed Reduce', { create: () => new KeyedReduceOperator(fn) });
   }
 
@@ -63,6 +65,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
   }
 
   override process<R>(fn: KeyedProcessFunction<K, T, R>): SingleOutputStreamOperator<R> {
+    checkFunction(this.process, fn, { methods: ['processElement'], optionalMethods: ['onTimer'], plain: false });
     return this.transformKeyed('KeyedProcess', { create: () => new KeyedProcessOperator(fn) });
   }
 

@@ -18,6 +18,7 @@ import {
 } from '../operators/index.ts';
 import type { AggregateFunction, ReduceFunction } from '../state/index.ts';
 import { type AggregatedField, maxBy, maxOf, minBy, minOf, type SumArguments, sumOf } from './aggregations.ts';
+import { checkFunction } from './check-function.ts';
 import type { SingleOutputStreamOperator } from './data-stream.ts';
 import type { KeyedStream } from './keyed-stream.ts';
 import { WindowSettings } from './window-settings.ts';
@@ -69,6 +70,8 @@ export class WindowedStream<T, K, W extends Window> {
   /** Combines the records of a window; `windowFunction` sees the result as its only element. */
   reduce<R>(fn: ReduceFunction<T>, windowFunction: ProcessWindowFunction<T, R, K, W, [T]>): SingleOutputStreamOperator<R>;
   reduce(fn: ReduceFunction<T>, windowFunction?: unknown): SingleOutputStreamOperator<any> {
+    checkFunction(this.reduce, fn, { methods: ['reduce'] });
+    if (windowFunction !== undefined) checkFunction(this.reduce, windowFunction, { methods: ['process'] });
     return this.transform(
       { kind: 'REDUCE', reduceFunction: fn },
       windowFunction === undefined ? undefined : internalProcessFunction(windowFunction),
@@ -86,6 +89,12 @@ export class WindowedStream<T, K, W extends Window> {
     windowFunction: ProcessWindowFunction<V, R, K, W, [V]>,
   ): SingleOutputStreamOperator<R>;
   aggregate(fn: AggregateFunction<T, any, any>, windowFunction?: unknown): SingleOutputStreamOperator<any> {
+    checkFunction(this.aggregate, fn, {
+      methods: ['createAccumulator', 'add', 'getResult'],
+      optionalMethods: ['merge'],
+      plain: false,
+    });
+    if (windowFunction !== undefined) checkFunction(this.aggregate, windowFunction, { methods: ['process'] });
     return this.transform(
       { kind: 'AGGREGATE', aggregateFunction: fn },
       windowFunction === undefined ? undefined : internalProcessFunction(windowFunction),
@@ -97,11 +106,13 @@ export class WindowedStream<T, K, W extends Window> {
    * or emits through `out`.
    */
   process<R>(fn: ProcessWindowFunction<T, R, K, W>): SingleOutputStreamOperator<R> {
+    checkFunction(this.process, fn, { methods: ['process'] });
     return this.transform({ kind: 'ELEMENTS' }, internalProcessFunction(fn));
   }
 
   /** As `process`, with the window in place of a context. */
   apply<R>(fn: WindowFunction<T, R, K, W>): SingleOutputStreamOperator<R> {
+    checkFunction(this.apply, fn, { methods: ['apply'] });
     return this.transform({ kind: 'ELEMENTS' }, internalApplyFunction(fn));
   }
 

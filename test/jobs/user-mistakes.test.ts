@@ -4,7 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CollectionSource, DataGeneratorSource, StreamExecutionEnvironment, WatermarkStrategy } from '../../src/index.ts';
+import {
+  CollectionSource,
+  DataGeneratorSource,
+  StreamExecutionEnvironment,
+  TumblingEventTimeWindows,
+  WatermarkStrategy,
+} from '../../src/index.ts';
 
 interface Timed {
   readonly time: unknown;
@@ -66,4 +72,48 @@ test('a collection that cannot be iterated is refused where it is given', () => 
   for (const wrong of [5, undefined, null, {}, (async function* () {})()]) {
     assert.throws(() => environment().fromCollection(wrong as never), { code: 'INVALID_PROGRAM', message: /must be an array/ });
   }
+});
+
+test('an async function is refused where nothing would wait for it', () => {
+  const stream = environment().fromElements(1);
+  const keyed = stream.keyBy((x) => x);
+  const windowed = keyed.window(TumblingEventTimeWindows.of(10));
+  const wait = async (): Promise<never> => Promise.reject(new Error('nobody sees this'));
+  const refused: Record<string, () => unknown> = {
+    map: () => stream.map(wait),
+    filter: () => stream.filter(wait as never),
+    flatMap: () => stream.flatMap(async function* () {} as never),
+    keyBy: () => stream.keyBy(wait),
+    addSink: () => stream.addSink(wait),
+    'process(), in processElement,': () => stream.process({ processElement: wait }),
+    'process(), in onTimer,': () => keyed.process({ processElement: () => {}, onTimer: wait }),
+    reduce: () => keyed.reduce(wait as never),
+    'map(), in map2,': () => stream.connect(stream).map((x) => x, wait),
+    'flatMap(), in flatMap1,': () => stream.connect(stream).flatMap(wait as never, () => []),
+    'reduce(), in reduce,': () => windowed.reduce({ reduce: wait as never }),
+    'aggregate(), in add,': () =>
+      windowed.aggregate({ createAccumulator: () => 0, add: wait as never, getResult: (a) => a, merge: (a) => a }),
+    process: () => windowed.process(wait as never),
+    apply: () => windowed.apply(wait as never),
+  };
+  for (const [where, use] of Object.entries(refused)) {
+    assert.throws(use, (error: Error & { code: string }) => {
+      assert.equal(error.code, 'INVALID_PROGRAM', where);
+      assert.ok(error.message.startsWith(`${where.includes('(') ? where : `${where}()`} takes no async function`), error.message);
+      assert.match(error.stack?.split('\n').find((line) => line.includes(' at ')) ?? '', /user-mistakes\.test\.ts/);
+      return true;
+    });
+  }
+});
+
+test('what is no function is refused where it is given', () => {
+  const stream = environment().fromElements({ key: 'a' });
+  const wrong: readonly (readonly [() => unknown, RegExp])[] = [
+    [() => stream.map(undefined as never), /^map\(\) takes a function or an object with the method map; got undefined\.$/],
+    [() => stream.map({} as never), /got \{\}\.$/],
+    [() => stream.keyBy('key' as never), /^keyBy\(\) takes a function; got 'key'\.$/],
+    [() => stream.process((() => {}) as never), /^process\(\) takes an object with the method processElement; got \[Function/],
+    [() => stream.connect(stream).map({ map1: () => 1 } as never), /methods map1, map2; got .*, which lacks map2\.$/],
+  ];
+  for (const [use, message] of wrong) assert.throws(use, { code: 'INVALID_PROGRAM', message });
 });
