@@ -186,3 +186,25 @@ test('a timer of the keyed side cannot write broadcast state either', async () =
   assert.throws(() => harness.processWatermark(5), /Write it in processBroadcastElement only/);
   await harness.close();
 });
+
+test('a broadcast record has no key: keyed state is refused there, not taken from the record before', async () => {
+  const harness = await OperatorHarness.open<string, never, string>({
+    keySelectors: [(value: string) => value, undefined],
+    create: () => {
+      let state: ValueState<number>;
+      return new KeyedBroadcastProcessOperator<string, string, string, never>(
+        {
+          open: (context) => {
+            state = context.getState(count);
+          },
+          processElement: () => state.update(1),
+          processBroadcastElement: () => void state.value(),
+        },
+        [rules],
+      );
+    },
+  });
+  harness.processElement('a', 1);
+  assert.throws(() => harness.processElement2('rule', 2), /There is no current key/);
+  await harness.close();
+});

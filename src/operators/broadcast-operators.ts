@@ -7,7 +7,13 @@
  */
 import { MillraceError } from '../common/index.ts';
 import { NO_TIMESTAMP, type OutputTag } from '../connector/index.ts';
-import type { BroadcastState, KeyedStateDescriptor, MapStateDescriptor, ReadOnlyBroadcastState } from '../state/index.ts';
+import type {
+  BroadcastState,
+  KeyedStateBackend,
+  KeyedStateDescriptor,
+  MapStateDescriptor,
+  ReadOnlyBroadcastState,
+} from '../state/index.ts';
 import type {
   BroadcastContext,
   BroadcastProcessFunction,
@@ -65,6 +71,7 @@ export class KeyedBroadcastProcessOperator<K, T, B, R> implements StreamOperator
   private collector!: TimestampedCollector<R>;
   private readContext!: KeyedReadOnlyBroadcastContext<K> & { timeDomain: TimeDomain };
   private writeContext!: KeyedBroadcastContext<K>;
+  private backend!: KeyedStateBackend;
 
   constructor(fn: KeyedBroadcastProcessFunction<K, T, B, R>, descriptors: Descriptors) {
     this.fn = fn;
@@ -75,6 +82,7 @@ export class KeyedBroadcastProcessOperator<K, T, B, R> implements StreamOperator
     this.collector = new TimestampedCollector<R>(context.output);
     const contexts = broadcastContexts(context, this.descriptors, this.collector);
     const backend = context.keyedState;
+    this.backend = backend;
     this.readContext = {
       ...contexts.read,
       timerService: userTimerService(context.timerService('user-timers', this)),
@@ -94,6 +102,8 @@ export class KeyedBroadcastProcessOperator<K, T, B, R> implements StreamOperator
   }
 
   processElement2(value: B, timestamp: number): void {
+    // A broadcast record has no key; without this, keyed state would be that of the record before.
+    this.backend.clearCurrentKey();
     this.collector.timestamp = timestamp;
     this.fn.processBroadcastElement(value, this.writeContext, this.collector);
   }

@@ -83,6 +83,10 @@ export class HeapKeyedStateBackend implements KeyedStateBackend {
     this.context.set(key);
   }
 
+  clearCurrentKey(): void {
+    this.context.set(undefined);
+  }
+
   getPartitionedState(descriptor: KeyedStateDescriptor): any {
     return this.stateOf(descriptor, false).state;
   }

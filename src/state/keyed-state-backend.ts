@@ -77,6 +77,8 @@ export interface KeyedStateBackend {
   setCurrentKey(key: unknown): void;
   /** For keys that were encoded before (timers): skips decoding and encoding. */
   setCurrentCanonicalKey(key: CanonicalKey): void;
+  /** There is no current key from now on: for what belongs to no key. */
+  clearCurrentKey(): void;
 
   /**
    * The state of a descriptor; asking again for the same name returns the same object.

@@ -1,3 +1,4 @@
+export { type FileReader, type FileStatus, type FileSystem, type FileWriter, MemoryFileSystem } from '../../filesystem/index.ts';
 export {
   type BucketAssigner,
   type BucketContext,
