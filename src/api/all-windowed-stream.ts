@@ -146,6 +146,7 @@ export class AllWindowedStream<T, W extends Window> {
     return this.input
       .transformKeyed<R>(name, { create: () => createWindowOperator(operation) }, { operatorType: description })
       .setDescription(description)
-      .setParallelism(1);
+      .setParallelism(1)
+      .setMaxParallelism(1);
   }
 }

@@ -103,6 +103,10 @@ export class InternalTimerService {
     this.wakeUp = undefined;
   }
 
+  /**
+   * A processing-time timer fires when its millisecond is over, as in Flink: a record of the same millisecond still comes
+   * before it, and does not open a window again that has just fired.
+   */
   private scheduleWakeUp(): void {
     const timeMs = this.processingTimers.peekTimestamp();
     if (timeMs === undefined || timeMs === Number.POSITIVE_INFINITY) return;
@@ -110,15 +114,15 @@ export class InternalTimerService {
       if (this.wakeUp.timeMs <= timeMs) return;
       this.wakeUp.handle.cancel();
     }
-    const delayMs = Math.max(0, timeMs - this.processingTime.currentTimeMs());
+    const delayMs = Math.max(0, timeMs - this.processingTime.currentTimeMs()) + 1;
     this.wakeUp = { timeMs, handle: this.processingTime.schedule(delayMs, () => this.fireProcessingTimers()) };
   }
 
   private fireProcessingTimers(): void {
     this.wakeUp = undefined;
-    const nowMs = this.processingTime.currentTimeMs();
+    const dueMs = this.processingTime.currentTimeMs() - 1;
     const { processingTimers, backend, triggerable } = this;
-    for (let next = processingTimers.popUntil(nowMs); next !== undefined; next = processingTimers.popUntil(nowMs)) {
+    for (let next = processingTimers.popUntil(dueMs); next !== undefined; next = processingTimers.popUntil(dueMs)) {
       backend.setCurrentCanonicalKey(next.key);
       triggerable.onProcessingTime(next.timestamp, next.namespace);
     }

@@ -11,7 +11,7 @@ export interface AggregateFunction<IN, ACC, OUT> {
   createAccumulator(): ACC;
   add(value: IN, accumulator: ACC): ACC;
   getResult(accumulator: ACC): OUT;
-  /** Combines two accumulators: needed by session windows. May change and return either of them. */
+  /** Combines two accumulators: needed by session windows and by sliding ones, which share slices. May change and return either of them. */
   merge(a: ACC, b: ACC): ACC;
 }
 
