@@ -6,6 +6,7 @@
  * events, in the order of completion.
  */
 import type { Output } from '../operator.ts';
+import { FifoQueue } from './fifo-queue.ts';
 
 /** A record on its way through the user's asynchronous function. */
 export interface AsyncEntry<IN, OUT> {
@@ -39,7 +40,7 @@ export interface AsyncElementQueue<IN, OUT> {
 
 export class OrderedQueue<IN, OUT> implements AsyncElementQueue<IN, OUT> {
   records = 0;
-  private readonly queue: (AsyncEntry<IN, OUT> | QueuedEvent)[] = [];
+  private readonly queue = new FifoQueue<AsyncEntry<IN, OUT> | QueuedEvent>();
 
   get isEmpty(): boolean {
     return this.queue.length === 0;
@@ -51,7 +52,7 @@ export class OrderedQueue<IN, OUT> implements AsyncElementQueue<IN, OUT> {
   }
 
   addEvent(event: QueuedEvent): void {
-    const last = this.queue.at(-1);
+    const last = this.queue.last;
     if (last !== undefined && replaces(event, last)) this.queue.pop();
     this.queue.push(event);
   }
@@ -61,7 +62,7 @@ export class OrderedQueue<IN, OUT> implements AsyncElementQueue<IN, OUT> {
   }
 
   release(output: Output<OUT>): void {
-    for (let head = this.queue[0]; head !== undefined; head = this.queue[0]) {
+    for (let head = this.queue.first; head !== undefined; head = this.queue.first) {
       if ('results' in head) {
         if (head.results === undefined) return;
         this.records--;
@@ -89,7 +90,7 @@ interface Segment<IN, OUT> {
 
 export class UnorderedQueue<IN, OUT> implements AsyncElementQueue<IN, OUT> {
   records = 0;
-  private readonly queue: (Segment<IN, OUT> | QueuedEvent)[] = [];
+  private readonly queue = new FifoQueue<Segment<IN, OUT> | QueuedEvent>();
 
   get isEmpty(): boolean {
     return this.queue.length === 0;
@@ -97,13 +98,13 @@ export class UnorderedQueue<IN, OUT> implements AsyncElementQueue<IN, OUT> {
 
   addRecord(entry: AsyncEntry<IN, OUT>): void {
     this.records++;
-    const last = this.queue.at(-1);
+    const last = this.queue.last;
     if (last !== undefined && 'entries' in last) last.entries.add(entry);
     else this.queue.push({ entries: new Set([entry]), done: [] });
   }
 
   addEvent(event: QueuedEvent): void {
-    const last = this.queue.at(-1);
+    const last = this.queue.last;
     if (last !== undefined && replaces(event, last)) this.queue.pop();
     this.queue.push(event);
   }
@@ -117,7 +118,7 @@ export class UnorderedQueue<IN, OUT> implements AsyncElementQueue<IN, OUT> {
   }
 
   release(output: Output<OUT>): void {
-    for (let head = this.queue[0]; head !== undefined; head = this.queue[0]) {
+    for (let head = this.queue.first; head !== undefined; head = this.queue.first) {
       if ('entries' in head) {
         const { done, entries } = head;
         head.done = [];

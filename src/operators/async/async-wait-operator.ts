@@ -23,6 +23,7 @@ import {
 } from './async-element-queue.ts';
 import { type AsyncFunction, type ResultFuture, type RichAsyncFunction, richAsyncFunction } from './async-function.ts';
 import { type AsyncRetryPredicate, type AsyncRetryStrategy, NO_RETRY_STRATEGY } from './async-retry-strategies.ts';
+import { FifoQueue } from './fifo-queue.ts';
 
 export type AsyncOutputMode = 'ORDERED' | 'UNORDERED';
 
@@ -49,7 +50,7 @@ export class AsyncWaitOperator<IN, OUT> implements StreamOperator<IN, OUT> {
   private readonly retryPredicate: AsyncRetryPredicate<OUT>;
   private readonly queue: AsyncElementQueue<IN, OUT>;
   /** Records of the queue that wait to be called, because `capacity` others are under way. */
-  private readonly backlog: AsyncEntry<IN, OUT>[] = [];
+  private readonly backlog = new FifoQueue<AsyncEntry<IN, OUT>>();
   private notes: { readonly entry: AsyncEntry<IN, OUT>; readonly outcome: Outcome<OUT> }[] = [];
   private context!: OperatorContext<OUT>;
   private state!: ListState<StoredElement<IN>>;
