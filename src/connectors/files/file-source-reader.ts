@@ -9,6 +9,7 @@ export class FileSourceReader<T> implements SourceReader<T, FileSourceSplit> {
   readonly #options: FileSplitReaderOptions<T>;
   /** Told of the bytes taken from storage, for the progress of the whole source. */
   readonly #onBytes: (bytes: number) => void;
+  readonly #bufferPool: Uint8Array[] = [];
   #queue: FileSourceSplit[] = [];
   #current: FileSplitReader<T> | undefined;
   #currentId = '';
@@ -31,7 +32,7 @@ export class FileSourceReader<T> implements SourceReader<T, FileSourceSplit> {
     if (this.#current === undefined) {
       const split = this.#queue.shift();
       if (split === undefined) return this.#noMoreSplits ? 'END_OF_INPUT' : 'NOTHING_AVAILABLE';
-      this.#current = new FileSplitReader(split, this.#options, this.#context.metrics);
+      this.#current = new FileSplitReader(split, this.#options, this.#context.metrics, this.#bufferPool);
       this.#currentId = split.splitId;
     }
     if (this.#paused.has(this.#currentId) || !this.#current.poll(batch, maxRecords)) {

@@ -9,7 +9,7 @@ import {
   type SourceDriverOptions,
   sourceContract,
 } from '../../connector/index.ts';
-import { MemoryFileSystem, writeFile } from '../../filesystem/index.ts';
+import { type FileReader, MemoryFileSystem, writeFile } from '../../filesystem/index.ts';
 import { VirtualClock } from '../../testing/index.ts';
 import { FileSource } from './file-source.ts';
 import { lineFormat } from './line-format.test.ts';
@@ -304,4 +304,29 @@ test('a paused split delivers nothing until it is resumed', async () => {
   await available;
   assert.deepEqual([...values, ...(await driver.readAll())], ['a', 'b', 'c']);
   await driver.close();
+});
+
+test('many small files are read through a few buffers', async () => {
+  const buffers = new Set<ArrayBufferLike>();
+  class WatchedFileSystem extends MemoryFileSystem {
+    override async open(path: string, position?: number): Promise<FileReader> {
+      const reader = await super.open(path, position);
+      return {
+        read: (target) => {
+          buffers.add(target.buffer);
+          return reader.read(target);
+        },
+        close: () => reader.close(),
+      };
+    }
+  }
+  const fs = new WatchedFileSystem();
+  const names = Array.from({ length: 50 }, (_, i) => `file${String(i).padStart(2, '0')}`);
+  for (const name of names) await put(fs, `/in/${name}`, `${name}a\n${name}b`);
+  const source = FileSource.forFormat(lineFormat(), '/in').withFileSystem(fs);
+  assert.deepEqual(
+    await readAll(source),
+    names.flatMap((name) => [`${name}a`, `${name}b`]),
+  );
+  assert.ok(buffers.size <= 6, `${buffers.size} buffers for 50 files`);
 });

@@ -44,7 +44,8 @@ export class FileSplitReader<T> {
   #needed = 1;
   #endDecoded = false;
 
-  constructor(split: FileSourceSplit, options: FileSplitReaderOptions<T>, metrics: SourceReaderMetrics) {
+  /** @param pool as for {@link ReadAhead} */
+  constructor(split: FileSourceSplit, options: FileSplitReaderOptions<T>, metrics: SourceReaderMetrics, pool: Uint8Array[]) {
     this.#split = split;
     this.#options = options;
     this.#decoder = new ChunkDecoder<T>(
@@ -60,6 +61,7 @@ export class FileSplitReader<T> {
         }
       },
       { chunkBytes: options.chunkBytes, chunks: options.readAheadChunks },
+      pool,
     );
   }
 
@@ -98,6 +100,8 @@ export class FileSplitReader<T> {
   }
 
   close(): Promise<void> {
+    if (!this.#ownBuffer) this.#readAhead.release(this.#buffer);
+    this.#use(NO_BYTES, 0, 0, true);
     return this.#readAhead.close();
   }
 
