@@ -13,10 +13,12 @@ export interface TextLineFormatOptions {
 
 class TextLineReader implements BlockReader<string> {
   read(chunk: Uint8Array, start: number, end: number, final: boolean, out: string[], position: BlockPosition): number {
+    // Chunks of small files lie in large buffers: the search must not go on behind the data.
+    const data = chunk.subarray(0, end);
     let from = start;
     while (from < end) {
-      let to = chunk.indexOf(NEWLINE, from);
-      if (to < 0 || to >= end) {
+      let to = data.indexOf(NEWLINE, from);
+      if (to < 0) {
         if (!final) break;
         to = end;
       }
