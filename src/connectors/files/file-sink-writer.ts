@@ -137,7 +137,7 @@ export class FileSinkWriter<T> implements CommittingSinkWriter<T, FileSinkCommit
   }
 
   #bucket(bucketId: string): Bucket {
-    if (bucketId === this.#lastBucketId) return this.#lastBucket as Bucket;
+    if (bucketId === this.#lastBucketId && this.#lastBucket !== undefined) return this.#lastBucket;
     let bucket = this.#buckets.get(bucketId);
     if (bucket === undefined) {
       checkBucketId(bucketId);

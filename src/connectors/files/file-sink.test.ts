@@ -324,3 +324,13 @@ test('the bytes that go out are counted', async () => {
   await driver.runAll(['abc', 'de']);
   assert.equal(driver.counters.get('numBytesOut'), 'abc\nde\n'.length);
 });
+
+test('a bucket assigner that returns no string is told so, by the first record already', async () => {
+  for (const wrong of [undefined, null, 5]) {
+    const sink = sinkOn(new MemoryFileSystem()).withBucketAssigner(() => wrong as never);
+    await assert.rejects(run(sink, ['a']), {
+      code: 'SINK_FAILED',
+      message: /The bucket id .* cannot be used: it is not a string/,
+    });
+  }
+});
