@@ -21,7 +21,7 @@ export function attributeFailure(thrown: unknown, place: FailurePlace): Millrace
   const own = error instanceof MillraceError;
   const frames = userFramesOf(error);
   const [frame] = frames;
-  const record = place.record && formatValue(place.record.value, { maxChars: RECORD_PREVIEW_CHARS });
+  const record = place.record && preview(place.record.value);
   const context: ErrorContext = {
     ...(own ? error.context : {}),
     operator: place.operatorName,
@@ -41,4 +41,13 @@ export function attributeFailure(thrown: unknown, place: FailurePlace): Millrace
   // Where the engine caught it helps nobody; the frames of the user's code do, and the whole stack is the cause's.
   failure.stack = [`${failure.name}: ${failure.message}`, ...frames.map((f) => `    at ${f}`)].join('\n');
   return failure;
+}
+
+/** Showing a record can run code of the program, a getter for instance: if that fails, the first failure is still the one to tell. */
+function preview(record: unknown): string {
+  try {
+    return formatValue(record, { maxChars: RECORD_PREVIEW_CHARS });
+  } catch {
+    return `(${typeof record} that cannot be shown)`;
+  }
 }

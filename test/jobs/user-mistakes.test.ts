@@ -117,3 +117,15 @@ test('what is no function is refused where it is given', () => {
   ];
   for (const [use, message] of wrong) assert.throws(use, { code: 'INVALID_PROGRAM', message });
 });
+
+test('a record that cannot be shown does not hide why the job failed', async () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const job = environment()
+    .fromElements(proxy)
+    .map(() => {
+      throw new Error('the reason');
+    })
+    .executeAndCollect();
+  await assert.rejects(job, { message: /^Operator 'Map' failed: the reason\n {2}record: \(object that cannot be shown\)/ });
+});
