@@ -1,6 +1,8 @@
 /**
  * map, filter, flatMap: written into the chain's generated function, so that a record passes them without a call of ours.
  */
+
+import { formatValue } from '../common/index.ts';
 import type { FilterFunction, FlatMapFunction, MapFunction, RichFunction, RichSinkFunction } from './functions.ts';
 import { methodOf, richOf } from './functions.ts';
 import { type ChainCode, type EmitCode, MIN_WATERMARK, type OperatorContext, type StreamOperator } from './operator.ts';
@@ -94,7 +96,15 @@ export function flatMapCode(code: ChainCode, flatMap: unknown, value: string, ti
   const item = code.local('item');
   code.declare(`let ${time} = 0;`);
   code.declare(`const ${out} = { collect(value) { ${collect}(value, ${time}); } };`);
+  const iterable = code.bind(requireIterable, 'requireIterable');
   return `${time} = ${timestamp};
 const ${result} = ${f}(${value}, ${out});
-if (${result} !== undefined) for (const ${item} of ${result}) ${collect}(${item}, ${timestamp});`;
+if (${result} !== undefined) for (const ${item} of ${iterable}(${result})) ${collect}(${item}, ${timestamp});`;
+}
+
+function requireIterable(result: unknown): Iterable<unknown> {
+  if (typeof (result as Iterable<unknown> | null)?.[Symbol.iterator] === 'function') return result as Iterable<unknown>;
+  throw new TypeError(
+    `flatMap returned ${formatValue(result, { maxChars: 100 })}. Return an array or another iterable of results, or nothing and emit by out.collect(…).`,
+  );
 }

@@ -185,8 +185,21 @@ export class OperatorHost implements EventTarget {
     for (const service of this.timerServices.values()) service.close();
     for (const handle of this.pendingCallbacks) handle.cancel();
     this.pendingCallbacks.clear();
-    await this.operator.close?.();
-    this.keyedState?.dispose();
+    try {
+      await this.operator.close?.();
+    } finally {
+      this.output.collect = () => this.refuseLateRecord();
+      this.keyedState?.dispose();
+    }
+  }
+
+  /** Whoever emits from a callback of its own after the end would lose the record without a word. */
+  private refuseLateRecord(): never {
+    throw new MillraceError(
+      'ILLEGAL_STATE',
+      `Operator '${this.options.operatorName}' emitted a record after it had ended. Emit while a record or timer is processed, or use AsyncDataStream for work that ends later.`,
+      { context: { operator: this.options.operatorName }, recoverable: false },
+    );
   }
 
   private createContext(): OperatorContext {

@@ -18,7 +18,7 @@ import {
   transitionJob,
 } from '../../protocol/index.ts';
 import { attemptOf, type ExecutionGraph, type ExecutionVertex, expandJobGraph, findExecution } from './execution-graph.ts';
-import { SourceCoordinator } from './source-coordinator.ts';
+import { SourceCoordinator, type SourceCoordinatorDependencies } from './source-coordinator.ts';
 import { WatermarkAligner } from './watermark-aligner.ts';
 
 export interface JobMasterDependencies {
@@ -50,7 +50,6 @@ export class JobMaster implements JobMasterGateway {
     this.dependencies = dependencies;
     this.graph = expandJobGraph(jobGraph, () => 1);
     this.ended.promise.catch(() => {});
-    for (const execution of this.graph.vertices) this.createCoordinator(execution);
   }
 
   get jobStatus(): JobStatus {
@@ -79,6 +78,7 @@ export class JobMaster implements JobMasterGateway {
     this.startMs = this.dependencies.clock.monotonicMs();
     const { taskExecutor } = this.dependencies;
     try {
+      for (const execution of this.graph.vertices) this.createCoordinator(execution);
       for (const execution of [...this.graph.vertices].reverse()) {
         if (this.status !== 'CREATED') return;
         await taskExecutor.submitTask({
@@ -132,7 +132,7 @@ export class JobMaster implements JobMasterGateway {
     const source = this.dependencies.sourceOf(operator.operatorId);
     if (source === undefined) return;
     const { clock, logger, taskExecutor } = this.dependencies;
-    const coordinator = new SourceCoordinator(source, {
+    const dependencies: SourceCoordinatorDependencies = {
       clock,
       logger,
       parallelism: head.parallelism,
@@ -143,8 +143,12 @@ export class JobMaster implements JobMasterGateway {
       alignWatermark: (group, subtaskIndex, watermark) =>
         this.aligner.report(group, `${operator.operatorId}/${subtaskIndex}`, watermark),
       fail: (error) => this.fail(sourceFailure(error, operator)),
-    });
-    this.coordinators.set(operator.operatorId, coordinator);
+    };
+    try {
+      this.coordinators.set(operator.operatorId, new SourceCoordinator(source, dependencies));
+    } catch (error) {
+      throw sourceFailure(toError(error), operator);
+    }
   }
 
   private fail(error: Error): void {
