@@ -25,13 +25,14 @@ export class ProgressText {
     const perSecond = (now: number, before: number): number => (spanMs > 0 ? ((now - before) * 1000) / spanMs : 0);
     const parts = [`${grouped(progress.recordsIn)} records`, `${short(perSecond(progress.recordsIn, first.recordsIn))}/s`];
     if (progress.bytesIn > 0) parts.push(`${megabytes(perSecond(progress.bytesIn, first.bytesIn))}/s`);
-    const watermark = watermarkText(progress.watermark, nowMs);
-    if (watermark !== undefined) parts.push(watermark);
     const { fraction } = progress;
     if (fraction !== undefined) {
       parts.push(`${Math.floor(fraction * 100)} %`);
       if (fraction > 0 && fraction < 1) parts.push(`${duration((progress.runtimeMs * (1 - fraction)) / fraction)} left`);
     } else parts.push(duration(progress.runtimeMs));
+    // Last, because it is long: a narrow terminal cuts the line off at its end.
+    const watermark = watermarkText(progress.watermark, nowMs);
+    if (watermark !== undefined) parts.push(watermark);
     return `${this.jobName}: ${parts.join(' · ')}`;
   }
 
