@@ -40,11 +40,13 @@ export class HostOutput implements Output<any> {
   collect: CollectFunction = () => invariant(false, 'an operator emitted before its chain was built');
   readonly sideCollects = new Map<string, CollectFunction>();
   targets: readonly EventTarget[] = [];
-  /** Records for side outputs that nobody reads. */
+  /** Records for side outputs, and those of them that nobody reads. */
+  sideRecords = 0;
   unreadSideRecords = 0;
   lastWatermark = MIN_WATERMARK;
 
   collectTo<S>(tag: OutputTag<S>, value: S, timestamp: number): void {
+    this.sideRecords++;
     const collect = this.sideCollects.get(tag.id);
     if (collect) collect(value, timestamp);
     else this.unreadSideRecords++;

@@ -187,6 +187,7 @@ export class OperatorChain {
     group.meter('numRecordsOutPerSecond', recordsOut);
     group.gauge('currentInputWatermark', () => host.currentWatermark);
     group.gauge('currentOutputWatermark', () => host.output.lastWatermark);
-    group.gauge('numSideOutputRecordsUnread', () => host.output.unreadSideRecords);
+    group.counterOf('numSideOutputRecords', () => host.output.sideRecords);
+    group.counterOf('numSideOutputRecordsUnread', () => host.output.unreadSideRecords);
   }
 }
