@@ -3,7 +3,7 @@
  */
 export type StreamEvent =
   | { readonly type: 'WATERMARK'; readonly timestamp: number }
-  /** Idle: no watermarks come for now; active again. */
+  /** Idle: no watermarks come until it is active again. */
   | { readonly type: 'WATERMARK_STATUS'; readonly idle: boolean }
   | { readonly type: 'END_OF_DATA' };
 

@@ -25,7 +25,7 @@ export interface Output<T> {
   collect(value: T, timestamp: number): void;
   collectTo<S>(tag: OutputTag<S>, value: S, timestamp: number): void;
   emitWatermark(timestamp: number): void;
-  /** `true`: no more watermarks come for now, and time downstream does not wait for this output. */
+  /** `true`: no watermarks come until `false`, and time downstream does not wait for this output. */
   emitIdle(idle: boolean): void;
 }
 

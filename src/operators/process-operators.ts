@@ -9,6 +9,7 @@ import type {
   OnTimerContext,
   ProcessContext,
   ProcessFunction,
+  RichFunction,
   TimeDomain,
   TimerService,
 } from './functions.ts';
@@ -90,12 +91,13 @@ export class ProcessOperator<T, R> implements StreamOperator<T, R> {
   }
 }
 
-export class KeyedProcessOperator<K, T, R> implements StreamOperator<T, R>, Triggerable {
-  private readonly fn: KeyedProcessFunction<K, T, R>;
-  private collector!: TimestampedCollector<R>;
-  private functionContext!: KeyedProcessContext<K> & { timeDomain: TimeDomain };
+/** What all keyed process functions share: a context with the key and timers, and the timers when they fire. */
+export abstract class KeyedFunctionOperator<K, R, F extends KeyedFunction<K, R>> implements Triggerable {
+  protected readonly fn: F;
+  protected collector!: TimestampedCollector<R>;
+  protected functionContext!: KeyedProcessContext<K> & { timeDomain: TimeDomain };
 
-  constructor(fn: KeyedProcessFunction<K, T, R>) {
+  constructor(fn: F) {
     this.fn = fn;
   }
 
@@ -111,11 +113,6 @@ export class KeyedProcessOperator<K, T, R> implements StreamOperator<T, R>, Trig
       timeDomain: 'EVENT_TIME',
     };
     return this.fn.open?.(context.runtimeContext);
-  }
-
-  processElement(value: T, timestamp: number): void {
-    this.collector.timestamp = timestamp;
-    this.fn.processElement(value, this.functionContext, this.collector);
   }
 
   onEventTime(timestamp: number): void {
@@ -135,6 +132,18 @@ export class KeyedProcessOperator<K, T, R> implements StreamOperator<T, R>, Trig
   private onTimer(timestamp: number, domain: TimeDomain): void {
     this.functionContext.timeDomain = domain;
     this.fn.onTimer?.(timestamp, this.functionContext as OnTimerContext<K>, this.collector);
+  }
+}
+
+type KeyedFunction<K, R> = RichFunction & Pick<KeyedProcessFunction<K, never, R>, 'onTimer'>;
+
+export class KeyedProcessOperator<K, T, R>
+  extends KeyedFunctionOperator<K, R, KeyedProcessFunction<K, T, R>>
+  implements StreamOperator<T, R>
+{
+  processElement(value: T, timestamp: number): void {
+    this.collector.timestamp = timestamp;
+    this.fn.processElement(value, this.functionContext, this.collector);
   }
 }
 
