@@ -110,8 +110,17 @@ export interface StreamOperator<IN = any, OUT = any, IN2 = any> {
   finish?(): void | Promise<void>;
   /** `undefined` while records are welcome; otherwise a promise that resolves when they are again. */
   isAvailable?(): Promise<void> | undefined;
+  /**
+   * A checkpoint is about to be taken: emit or flush what must be before its barrier. Records wait until the promise
+   * resolves; mails run.
+   */
+  prepareSnapshotPreBarrier?(checkpointId: number): void | Promise<void>;
   /** Writes what it keeps outside of state backends into them; called right before they are snapshotted. */
   prepareSnapshot?(checkpointId: number): void;
+  /** The checkpoint, and with it all earlier ones, is durable and complete: commit. A failure fails the task. */
+  notifyCheckpointComplete?(checkpointId: number): void | Promise<void>;
+  /** The checkpoint will never be complete; a later one may be. */
+  notifyCheckpointAborted?(checkpointId: number): void | Promise<void>;
   /** Releases everything; called once at the end, after failures too. */
   close?(): void | Promise<void>;
 }

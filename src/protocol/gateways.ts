@@ -2,8 +2,9 @@
  * The interfaces through which the parts of a cluster call each other. Implementations may be in the same thread or
  * across a network: every answer is a promise.
  */
-import type { JobId } from '../common/index.ts';
+import type { JobId, SerializedError } from '../common/index.ts';
 import type { ExecutionPlan, JobGraph } from '../graph/index.ts';
+import type { CheckpointMetrics, CheckpointOptions, TaskStateSnapshot } from './checkpoint-messages.ts';
 import type { JobStatus } from './job-status.ts';
 import type {
   ExecutionAttemptId,
@@ -40,6 +41,17 @@ export interface TaskExecutorGateway {
   startTask(attempt: ExecutionAttemptId): Promise<void>;
   cancelTask(attempt: ExecutionAttemptId): Promise<void>;
   sendOperatorEvent(attempt: ExecutionAttemptId, event: unknown): Promise<void>;
+  /**
+   * Starts a checkpoint at a task without running producers. Reaches the task behind all operator events sent before.
+   */
+  triggerCheckpoint(
+    attempt: ExecutionAttemptId,
+    checkpointId: number,
+    timestampMs: number,
+    options: CheckpointOptions,
+  ): Promise<void>;
+  notifyCheckpointComplete(attempt: ExecutionAttemptId, checkpointId: number): Promise<void>;
+  notifyCheckpointAborted(attempt: ExecutionAttemptId, checkpointId: number): Promise<void>;
   requestAccumulators(jobId: JobId): Promise<Readonly<Record<string, unknown>>>;
   /** Forgets everything about a job that has ended. */
   releaseJob(jobId: JobId): Promise<void>;
@@ -49,4 +61,15 @@ export interface TaskExecutorGateway {
 export interface JobMasterGateway {
   updateTaskState(report: TaskStateReport): void;
   operatorEventFromTask(attempt: ExecutionAttemptId, operatorId: string, event: unknown): void;
+  /** All state of the task in this checkpoint is durable. */
+  acknowledgeCheckpoint(
+    attempt: ExecutionAttemptId,
+    checkpointId: number,
+    state: TaskStateSnapshot,
+    metrics: CheckpointMetrics,
+  ): void;
+  /** The task cannot take part in this checkpoint. */
+  declineCheckpoint(attempt: ExecutionAttemptId, checkpointId: number, reason: SerializedError): void;
+  /** The task has processed all its input and waits for a checkpoint to commit it. */
+  endOfDataReached(attempt: ExecutionAttemptId): void;
 }

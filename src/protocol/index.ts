@@ -1,10 +1,24 @@
+export type {
+  CheckpointMetrics,
+  CheckpointOptions,
+  CompletedCheckpoint,
+  InFlightState,
+  OperatorCheckpoint,
+  OperatorRestore,
+  OperatorSubtaskState,
+  TaskRestore,
+  TaskStateSnapshot,
+} from './checkpoint-messages.ts';
 export type { DispatcherGateway, JobMasterGateway, JobSubmission, TaskExecutorGateway } from './gateways.ts';
 export { isTerminalStatus, type JobStatus, transitionJob } from './job-status.ts';
 export type {
+  CheckpointSettings,
   ExecutionAttemptId,
   ExecutionSettings,
   JobExecutionResult,
   JobProgress,
+  RestartStrategySettings,
+  SavepointRestoreSettings,
   TaskDeploymentDescriptor,
   TaskStateReport,
 } from './messages.ts';

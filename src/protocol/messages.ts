@@ -4,6 +4,7 @@
  */
 import type { JobId, SerializedError, VertexId } from '../common/index.ts';
 import type { JobEdge, JobGraph, JobVertex } from '../graph/index.ts';
+import type { TaskRestore } from './checkpoint-messages.ts';
 import type { JobStatus } from './job-status.ts';
 
 /** One attempt to run one subtask. */
@@ -24,11 +25,70 @@ export interface TaskDeploymentDescriptor {
   readonly consumes: readonly JobEdge[];
   readonly produces: readonly JobEdge[];
   readonly settings: ExecutionSettings;
+  /** By entry of `consumes`: the parallelism of the producing vertex. */
+  readonly producerParallelisms: readonly number[];
+  /** By entry of `produces`: the parallelism of the consuming vertex. */
+  readonly consumerParallelisms: readonly number[];
+  /** Absent in a fresh start. */
+  readonly restore?: TaskRestore;
 }
 
 /** What a program sets for all its operators. */
 export interface ExecutionSettings {
   readonly autoWatermarkIntervalMs: number;
+  /** How long written records may wait for their buffer to fill; 0: not at all, −1: as long as it takes. */
+  readonly bufferTimeoutMs: number;
+  readonly stateBackend: 'hashmap' | 'hashlog';
+  readonly checkpointing: CheckpointSettings;
+  readonly restartStrategy: RestartStrategySettings;
+  /** The savepoint or retained checkpoint to start from. */
+  readonly savepointRestore?: SavepointRestoreSettings;
+}
+
+export interface CheckpointSettings {
+  /** Absent: no periodic checkpoints. */
+  readonly intervalMs?: number;
+  readonly minPauseMs: number;
+  readonly timeoutMs: number;
+  readonly maxConcurrent: number;
+  /** How many checkpoints in a row may fail before the job does. */
+  readonly tolerableFailed: number;
+  readonly numRetained: number;
+  /** What becomes of the retained checkpoints when the job is canceled or fails for good. */
+  readonly retention: 'RETAIN_ON_CANCELLATION' | 'DELETE_ON_CANCELLATION' | 'NO_EXTERNALIZED_CHECKPOINTS';
+  readonly unaligned: boolean;
+  /** 0: an aligned checkpoint stays aligned however long it takes; with `unaligned`, it is so from the start. */
+  readonly alignedTimeoutMs: number;
+  /** Where checkpoints go; absent: they are kept in memory and end with the process. */
+  readonly directory?: string;
+  readonly savepointDirectory?: string;
+  readonly inlineThresholdBytes: number;
+}
+
+export type RestartStrategySettings =
+  | { readonly type: 'none' }
+  | { readonly type: 'fixed-delay'; readonly attempts: number; readonly delayMs: number }
+  | {
+      readonly type: 'exponential-delay';
+      readonly initialBackoffMs: number;
+      readonly maxBackoffMs: number;
+      readonly backoffMultiplier: number;
+      readonly resetBackoffThresholdMs: number;
+      readonly jitterFactor: number;
+      /** Absent: without end. */
+      readonly attemptsBeforeReset?: number;
+    }
+  | {
+      readonly type: 'failure-rate';
+      readonly maxFailuresPerInterval: number;
+      readonly failureRateIntervalMs: number;
+      readonly delayMs: number;
+    };
+
+export interface SavepointRestoreSettings {
+  readonly path: string;
+  /** Whether state that no operator claims may be left behind. */
+  readonly allowNonRestoredState: boolean;
 }
 
 export interface TaskStateReport {

@@ -11,12 +11,15 @@
  */
 import { type Clock, MillraceError } from '../common/index.ts';
 import type { TypeRegistry } from '../serialization/index.ts';
+import type { CheckpointInput } from './checkpoint-streams.ts';
 import { copiesOf } from './copies-of.ts';
 import { HeapAggregatingState, HeapListState, HeapMapState, HeapReducingState, HeapValueState } from './heap-states.ts';
 import { type CanonicalKey, encodeKey } from './key-encoding.ts';
 import type { KeyGroupRange } from './key-groups.ts';
+import { readKeyGroups, writeKeyGroups } from './key-groups-stream.ts';
 import type { KeyedStateBackend, KeyedStateSnapshot, StateMeta } from './keyed-state-backend.ts';
 import { KeyedStateWriter, readRecords } from './keyed-state-format.ts';
+import type { KeyedStateHandle, PendingKeyedSnapshot } from './keyed-state-handle.ts';
 import { checkRestoredState, checkSameState, metaOf, refuseTtl } from './state-checks.ts';
 import type { KeyedStateDescriptor } from './state-descriptors.ts';
 import { KeyContext, type StateFamily } from './state-family.ts';
@@ -39,6 +42,8 @@ export interface KeyedStateBackendOptions {
   readonly clock: Clock;
   /** The number of key groups; fixed for the life of the state. */
   readonly maxParallelism: number;
+  /** The key groups of this subtask; all unless given. */
+  readonly keyGroupRange?: KeyGroupRange;
   /** For values that are instances of classes. */
   readonly types?: TypeRegistry;
 }
@@ -59,11 +64,13 @@ export class HeapKeyedStateBackend implements KeyedStateBackend {
   private readonly unclaimed = new UnclaimedState();
   private readonly clock: Clock;
   private readonly maxParallelism: number;
+  private readonly keyGroupRange: KeyGroupRange;
   private readonly types: TypeRegistry | undefined;
 
   constructor(options: KeyedStateBackendOptions) {
     this.clock = options.clock;
     this.maxParallelism = options.maxParallelism;
+    this.keyGroupRange = options.keyGroupRange ?? { start: 0, end: options.maxParallelism - 1 };
     this.types = options.types;
   }
 
@@ -136,6 +143,30 @@ export class HeapKeyedStateBackend implements KeyedStateBackend {
       this.unclaimed.add(snapshot, range);
     }
   }
+
+  startSnapshot(): PendingKeyedSnapshot {
+    const snapshot = this.snapshot();
+    return { write: (output) => writeKeyGroups(snapshot, this.keyGroupRange, output), discard() {} };
+  }
+
+  async restoreFrom(handles: readonly KeyedStateHandle[], keyGroupRange: KeyGroupRange, input: CheckpointInput): Promise<void> {
+    const snapshots: KeyedStateSnapshot[] = [];
+    for (const handle of handles) {
+      if (handle.format === 'INCREMENTAL') {
+        throw new MillraceError(
+          'STATE_FAILED',
+          `The state was written by the backend '${handle.backend}' in its own format, which 'hashmap' cannot read. Set state.backend.type to '${handle.backend}', or restore from a savepoint.`,
+          { recoverable: false },
+        );
+      }
+      snapshots.push(await readKeyGroups(handle, keyGroupRange, input));
+    }
+    this.restore(snapshots, keyGroupRange);
+  }
+
+  notifyCheckpointComplete(): void {}
+
+  notifyCheckpointAborted(): void {}
 
   isEmpty(): boolean {
     if (!this.unclaimed.isEmpty()) return false;

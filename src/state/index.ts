@@ -1,3 +1,10 @@
+export type {
+  CheckpointInput,
+  CheckpointOutput,
+  CheckpointOutputStream,
+  CheckpointScope,
+  StateHandle,
+} from './checkpoint-streams.ts';
 export { HeapKeyedStateBackend, type KeyedStateBackendOptions } from './heap-keyed-state-backend.ts';
 export { type CanonicalKey, decodeKey, encodeKey } from './key-encoding.ts';
 export {
@@ -16,6 +23,14 @@ export type {
   NamespacedState,
   StateMeta,
 } from './keyed-state-backend.ts';
+export type {
+  IncrementalKeyedStateHandle,
+  KeyedStateHandle,
+  KeyGroupOffset,
+  KeyGroupsHandle,
+  PendingKeyedSnapshot,
+  SnapshotRequest,
+} from './keyed-state-handle.ts';
 export type {
   OperatorStateBackend,
   OperatorStateEntry,

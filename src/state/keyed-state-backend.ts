@@ -7,8 +7,10 @@
  * that firing a window is one iteration and one delete. Snapshots are cut by key group, so that a rescale moves whole
  * pieces.
  */
+import type { CheckpointInput } from './checkpoint-streams.ts';
 import type { CanonicalKey } from './key-encoding.ts';
 import type { KeyGroupRange } from './key-groups.ts';
+import type { KeyedStateHandle, PendingKeyedSnapshot, SnapshotRequest } from './keyed-state-handle.ts';
 import type {
   AggregatingStateDescriptor,
   KeyedStateDescriptor,
@@ -117,6 +119,18 @@ export interface KeyedStateBackend {
    * @throws MillraceError `STATE_FAILED` if the snapshots do not fit together or this backend, `CORRUPT_DATA`
    */
   restore(snapshots: readonly KeyedStateSnapshot[], keyGroupRange?: KeyGroupRange): void;
+
+  /**
+   * Fixes all state as of now, for a checkpoint. Returns quickly whatever the size of the state where the backend can; later
+   * changes do not show in what is written. @throws MillraceError `NOT_SERIALIZABLE`
+   */
+  startSnapshot(request: SnapshotRequest): PendingKeyedSnapshot;
+  /** As `restore`, from a checkpoint; reads only what lies in `keyGroupRange`. @throws MillraceError as `restore`, `FILE_SYSTEM_FAILED` */
+  restoreFrom(handles: readonly KeyedStateHandle[], keyGroupRange: KeyGroupRange, input: CheckpointInput): Promise<void>;
+  /** The checkpoint is complete: its shared files may be referred to by later ones. */
+  notifyCheckpointComplete(checkpointId: number): void;
+  /** The checkpoint will never be complete. */
+  notifyCheckpointAborted(checkpointId: number): void;
 
   /** Whether no key has any state: also none that was restored and not asked for. */
   isEmpty(): boolean;
