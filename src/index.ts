@@ -14,6 +14,7 @@ export {
   type AsyncWaitStreamOptions,
   BroadcastConnectedStream,
   BroadcastStream,
+  CheckpointConfig,
   CoGroupEqualTo,
   CoGroupedStreams,
   CoGroupWhere,
@@ -23,6 +24,8 @@ export {
   DataStreamSink,
   DataStreamSource,
   ExecutionOptions,
+  type ExponentialDelayOptions,
+  type ExternalizedCheckpointRetention,
   IntervalJoin,
   IntervalJoined,
   JoinEqualTo,
@@ -32,8 +35,10 @@ export {
   KeyedBroadcastConnectedStream,
   KeyedConnectedStreams,
   KeyedStream,
+  RestartStrategies,
   SingleOutputStreamOperator,
   type SocketTextOptions,
+  type StateBackendType,
   StreamExecutionEnvironment,
   type TaggedUnion,
   type TextOutput,
@@ -199,7 +204,7 @@ export {
   type WindowFunction,
   type WindowSerializer,
 } from './operators/index.ts';
-export type { JobExecutionResult, JobProgress, JobStatus } from './protocol/index.ts';
+export type { JobExecutionResult, JobProgress, JobStatus, RestartStrategySettings } from './protocol/index.ts';
 export { type TypeInformation, type TypeOf, Types } from './serialization/index.ts';
 export {
   type AggregateFunction,

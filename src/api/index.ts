@@ -1,6 +1,8 @@
 export { AllWindowedStream } from './all-windowed-stream.ts';
 export { AsyncDataStream, type AsyncWaitStreamOptions } from './async-data-stream.ts';
 export { BroadcastConnectedStream, BroadcastStream, KeyedBroadcastConnectedStream } from './broadcast-stream.ts';
+export { CheckpointConfig } from './checkpoint-config.ts';
+export type { ExternalizedCheckpointRetention, StateBackendType } from './checkpointing-options.ts';
 export { CoGroupEqualTo, CoGroupedStreams, CoGroupWhere, CoGroupWithWindow, type TaggedUnion } from './co-grouped-streams.ts';
 export { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts';
 export { DataStream, DataStreamSink, DataStreamSource, SingleOutputStreamOperator } from './data-stream.ts';
@@ -9,5 +11,6 @@ export { IntervalJoin, IntervalJoined } from './interval-join.ts';
 export { JoinEqualTo, JoinedStreams, JoinWhere, JoinWithWindow } from './joined-streams.ts';
 export { KeyedStream } from './keyed-stream.ts';
 export { installedHost, installHost, type ProgramHost, type SocketTextOptions, type TextOutput } from './program-host.ts';
+export { type ExponentialDelayOptions, RestartStrategies } from './restart-strategies.ts';
 export { StreamExecutionEnvironment } from './stream-execution-environment.ts';
 export { WindowedStream } from './windowed-stream.ts';

@@ -10,19 +10,22 @@ import type { Source } from '../connector/index.ts';
 import { CollectionSource, SequenceSource } from '../connectors/basic/index.ts';
 import { executionPlan, type StreamGraph, type StreamNode } from '../graph/index.ts';
 import { SourceOperator, WatermarkStrategy } from '../operators/index.ts';
-import type { JobExecutionResult, JobSubmission } from '../protocol/index.ts';
+import type { JobExecutionResult, JobSubmission, RestartStrategySettings } from '../protocol/index.ts';
 import { atCaller } from './at-caller.ts';
 import { checkParallelism } from './check-parallelism.ts';
+import type { CheckpointConfig } from './checkpoint-config.ts';
+import type { StateBackendType } from './checkpointing-options.ts';
 import { DataStreamSource } from './data-stream.ts';
 import { ALL_EXECUTION_OPTIONS, ExecutionOptions } from './execution-options.ts';
 import { installedHost, type SocketTextOptions } from './program-host.ts';
+import { Settings } from './settings.ts';
 import { type OperatorSpec, StreamGraphBuilder } from './stream-graph-builder.ts';
 
 export class StreamExecutionEnvironment {
   private readonly configuration: Configuration;
   private parallelism: number;
   private maxParallelism: number;
-  private autoWatermarkIntervalMs: number;
+  private readonly settings: Settings;
   private chainingEnabled: boolean;
   private builder: StreamGraphBuilder;
 
@@ -30,7 +33,7 @@ export class StreamExecutionEnvironment {
     this.configuration = configuration;
     this.parallelism = configuration.get(ExecutionOptions.PARALLELISM);
     this.maxParallelism = configuration.get(ExecutionOptions.MAX_PARALLELISM);
-    this.autoWatermarkIntervalMs = configuration.get(ExecutionOptions.AUTO_WATERMARK_INTERVAL);
+    this.settings = new Settings(configuration);
     this.chainingEnabled = configuration.get(ExecutionOptions.OPERATOR_CHAINING);
     this.builder = new StreamGraphBuilder();
   }
@@ -65,10 +68,45 @@ export class StreamExecutionEnvironment {
 
   /** How often watermark generators are asked for a watermark; 0 means never. */
   setAutoWatermarkInterval(intervalMs: number): this {
-    if (!(Number.isFinite(intervalMs) && intervalMs >= 0)) {
-      throw new MillraceError('INVALID_OPTION', `The auto-watermark interval must be 0 or more milliseconds; got ${intervalMs}.`);
-    }
-    this.autoWatermarkIntervalMs = intervalMs;
+    this.settings.setAutoWatermarkInterval(intervalMs);
+    return this;
+  }
+
+  /**
+   * Takes a checkpoint every `intervalMs`, from which the job goes on after a failure: with it, a job restarts by itself.
+   * @throws MillraceError `INVALID_OPTION` below 10 ms
+   */
+  enableCheckpointing(intervalMs: number): this {
+    this.settings.checkpointConfig.setCheckpointInterval(intervalMs);
+    return this;
+  }
+
+  /** All other settings of checkpoints. */
+  getCheckpointConfig(): CheckpointConfig {
+    return this.settings.checkpointConfig;
+  }
+
+  /**
+   * What happens after a failure, as made by `RestartStrategies`. Unless set: restarts with growing delays if there are
+   * checkpoints, none otherwise.
+   */
+  setRestartStrategy(strategy: RestartStrategySettings): this {
+    this.settings.setRestartStrategy(strategy);
+    return this;
+  }
+
+  /**
+   * How long a written record may wait for others to be sent with it; 0: not at all, −1: until the buffer is full. Less means
+   * less latency, more means more throughput.
+   */
+  setBufferTimeout(timeoutMs: number): this {
+    this.settings.setBufferTimeout(timeoutMs);
+    return this;
+  }
+
+  /** Where keyed state is: 'hashmap' keeps objects on the heap; 'hashlog' keeps bytes, in memory and on disk. */
+  setStateBackend(type: StateBackendType): this {
+    this.settings.setStateBackend(type);
     return this;
   }
 
@@ -157,7 +195,7 @@ export class StreamExecutionEnvironment {
   } {
     const graph = this.getStreamGraph(jobName);
     const { jobGraph, program } = this.builder.generate(graph, randomJobId(installedHost().random));
-    const settings = { autoWatermarkIntervalMs: this.autoWatermarkIntervalMs };
+    const settings = this.settings.toExecutionSettings();
     return { submission: { jobGraph, plan: executionPlan(graph), settings }, program };
   }
 }
