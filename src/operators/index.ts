@@ -84,8 +84,8 @@ export {
   OperatorHost,
   type OperatorHostDependencies,
   type OperatorHostOptions,
-  type OperatorSnapshot,
 } from './operator-host.ts';
+export type { OperatorRestoreHandles, OperatorStateHandles, PendingOperatorSnapshot } from './operator-snapshot.ts';
 export { KeyedProcessOperator, ProcessOperator } from './process-operators.ts';
 export { SinkOperator } from './sink-operator.ts';
 export { SourceOperator } from './source-operator.ts';

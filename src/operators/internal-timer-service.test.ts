@@ -95,7 +95,7 @@ test('timers that are waiting go into snapshots and fire after a restore', async
   const before = await OperatorHarness.open<Command, string>(commander());
   before.processElement(at('a', 10));
   before.processElement({ key: 'b', run: (timers) => timers.registerProcessingTimeTimer(100) });
-  const restored = before.snapshot();
+  const restored = [await before.snapshot()];
   await before.close();
   const harness = await OperatorHarness.open<Command, string>(commander(), { restored });
   harness.processWatermark(10);

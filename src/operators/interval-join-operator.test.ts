@@ -114,7 +114,7 @@ test('state survives a change of the bounds', async () => {
   for (const key of ['a', 'b']) {
     for (let t = 0; t < 40; t += 3) before.processElement(item(key, `${key}${t}`), t);
   }
-  const restored = before.snapshot();
+  const restored = [await before.snapshot()];
   await before.close();
   const harness = await OperatorHarness.open<Item, string, Item>(joinOf({ lowerBoundMs: 0, upperBoundMs: 25 }), { restored });
   harness.processElement2(item('b', 'r'), 40);

@@ -8,7 +8,14 @@
 import { type Clock, invariant, type Logger, MillraceError, type Random, type TimerHandle } from '../common/index.ts';
 import type { OutputTag } from '../connector/index.ts';
 import type { MetricGroup } from '../metrics/index.ts';
-import type { KeyedStateBackend, KeyedStateSnapshot, OperatorStateBackend, OperatorStateSnapshot } from '../state/index.ts';
+import type { TypeRegistry } from '../serialization/index.ts';
+import {
+  type CheckpointInput,
+  type KeyedStateBackend,
+  type KeyGroupRange,
+  keyGroupRange,
+  type OperatorStateBackend,
+} from '../state/index.ts';
 import { type Accumulator, Histogram, IntCounter } from './accumulators.ts';
 import type { RuntimeContext } from './functions.ts';
 import {
@@ -17,7 +24,9 @@ import {
   type ProcessingTimeService,
   type Triggerable,
 } from './internal-timer-service.ts';
+import { KeyWatermarks } from './key-watermarks.ts';
 import {
+  MAX_WATERMARK,
   type MailboxExecutor,
   MIN_WATERMARK,
   type OperatorContext,
@@ -26,6 +35,17 @@ import {
   type StreamOperator,
 } from './operator.ts';
 import { attributeFailure } from './operator-failure.ts';
+import {
+  encodeSnapshot,
+  type OperatorRestoreHandles,
+  type PendingOperatorSnapshot,
+  readSnapshots,
+  type SubtaskOperatorState,
+  shareOf,
+  type TimersSnapshot,
+  timersIn,
+  writeBytes,
+} from './operator-snapshot.ts';
 
 /** Where events go behind an output: the next operator of the chain, or a channel. */
 export interface EventTarget {
@@ -72,7 +92,6 @@ export interface OperatorHostOptions {
   readonly maxParallelism: number;
   readonly attemptNumber: number;
   readonly autoWatermarkIntervalMs: number;
-  readonly restored?: OperatorSnapshot;
 }
 
 export interface OperatorHostDependencies {
@@ -82,16 +101,12 @@ export interface OperatorHostDependencies {
   readonly metrics: MetricGroup;
   readonly mailbox: MailboxExecutor;
   readonly accumulators: Map<string, Accumulator<any, any>>;
-  createKeyedStateBackend(): KeyedStateBackend;
+  /** For instances of classes in state. */
+  readonly types?: TypeRegistry;
+  /** @param range the key groups of the subtask */
+  createKeyedStateBackend(range: KeyGroupRange): KeyedStateBackend;
   createOperatorStateBackend(): OperatorStateBackend;
   sendToCoordinator(event: unknown): void;
-}
-
-/** All state of one subtask of one operator. */
-export interface OperatorSnapshot {
-  readonly keyed?: KeyedStateSnapshot;
-  readonly operator: OperatorStateSnapshot;
-  readonly timers: Readonly<Record<string, InternalTimerSnapshot>>;
 }
 
 export class OperatorHost implements EventTarget {
@@ -102,6 +117,11 @@ export class OperatorHost implements EventTarget {
   readonly keyedState: KeyedStateBackend | undefined;
   readonly operatorState: OperatorStateBackend;
   private readonly dependencies: OperatorHostDependencies;
+  private readonly keyGroups: KeyGroupRange;
+  /** Restored, and not asked for by name yet: part of the next snapshot, too. */
+  private restoredTimers = new Map<string, InternalTimerSnapshot>();
+  private keyWatermarks: KeyWatermarks;
+  private restored = false;
   private readonly timerServices = new Map<string, InternalTimerService>();
   private readonly pendingCallbacks = new Set<TimerHandle>();
   private watermark = MIN_WATERMARK;
@@ -113,12 +133,23 @@ export class OperatorHost implements EventTarget {
     this.dependencies = dependencies;
     this.operator = definition.create();
     const keyed = definition.keySelectors?.some((s) => s !== undefined) ?? false;
-    this.keyedState = keyed ? dependencies.createKeyedStateBackend() : undefined;
+    const { parallelism, maxParallelism, subtaskIndex } = options;
+    this.keyGroups = keyGroupRange(parallelism, maxParallelism, subtaskIndex);
+    this.keyWatermarks = new KeyWatermarks(this.keyGroups, maxParallelism, []);
+    this.keyedState = keyed ? dependencies.createKeyedStateBackend(this.keyGroups) : undefined;
     this.operatorState = dependencies.createOperatorStateBackend();
-    const { restored } = options;
-    if (restored) {
-      if (restored.keyed) this.keyedState?.restore([restored.keyed]);
-      this.operatorState.restore([restored.operator]);
+  }
+
+  /**
+   * Takes over the subtask's share of a checkpoint. Called before `open`, at most once.
+   * @throws MillraceError `STATE_FAILED` if the state does not fit the program, `CORRUPT_DATA`, `FILE_SYSTEM_FAILED`
+   */
+  async restore(restore: OperatorRestoreHandles, input: CheckpointInput): Promise<void> {
+    this.restored = true;
+    try {
+      await this.takeOver(restore, input);
+    } catch (error) {
+      throw this.attribute(error, 'restore');
     }
   }
 
@@ -126,7 +157,9 @@ export class OperatorHost implements EventTarget {
     await this.operator.open?.(this.createContext());
   }
 
-  processWatermark(timestamp: number): void {
+  processWatermark(received: number): void {
+    // After a restore, sources tell again what was known before it: time does not go back.
+    const timestamp = received > this.watermark ? received : this.watermark;
     this.watermark = timestamp;
     try {
       for (const service of this.timerServices.values()) service.advanceWatermark(timestamp);
@@ -170,15 +203,71 @@ export class OperatorHost implements EventTarget {
     return { event, processing };
   }
 
-  snapshot(checkpointId: number): OperatorSnapshot {
-    this.operator.prepareSnapshot?.(checkpointId);
-    const timers: Record<string, InternalTimerSnapshot> = {};
-    for (const [name, service] of this.timerServices) timers[name] = service.snapshot(this.options.maxParallelism);
-    return {
-      ...(this.keyedState ? { keyed: this.keyedState.snapshot() } : {}),
-      operator: this.operatorState.snapshot(),
-      timers,
-    };
+  /** Records wait until it resolves; mails run. */
+  async prepareSnapshotPreBarrier(checkpointId: number): Promise<void> {
+    try {
+      await this.operator.prepareSnapshotPreBarrier?.(checkpointId);
+    } catch (error) {
+      throw this.attribute(error, 'prepareSnapshotPreBarrier');
+    }
+  }
+
+  /**
+   * Fixes all state as of now: the synchronous part of a snapshot. Later changes do not show in what is written.
+   * @param request `canonical`: in the format of savepoints, which every state backend reads
+   * @throws MillraceError `NOT_SERIALIZABLE`, `USER_FUNCTION_FAILED`
+   */
+  startSnapshot(checkpointId: number, request: { readonly canonical: boolean }): PendingOperatorSnapshot {
+    const { types } = this.dependencies;
+    try {
+      this.operator.prepareSnapshot?.(checkpointId);
+      const timers = this.keyedState && encodeSnapshot(this.timersSnapshot(), types);
+      const { subtaskIndex } = this.options;
+      const operator = encodeSnapshot({ subtaskIndex, ...this.operatorState.snapshot() }, types);
+      const keyed = this.keyedState?.startSnapshot({ checkpointId, ...request });
+      const { watermark } = this;
+      return {
+        write: async (output) => {
+          let keyedStarted = false;
+          try {
+            const timersHandle = timers && (await writeBytes(timers, output));
+            const operatorHandle = await writeBytes(operator, output);
+            keyedStarted = true;
+            const keyedHandle = await keyed?.write(output);
+            return {
+              watermark,
+              operator: operatorHandle,
+              ...(timersHandle ? { timers: timersHandle } : {}),
+              ...(keyedHandle ? { keyed: keyedHandle } : {}),
+            };
+          } catch (error) {
+            if (!keyedStarted) keyed?.discard();
+            throw this.attribute(error, 'snapshot');
+          }
+        },
+        discard: () => keyed?.discard(),
+      };
+    } catch (error) {
+      throw this.attribute(error, 'snapshot');
+    }
+  }
+
+  async notifyCheckpointComplete(checkpointId: number): Promise<void> {
+    try {
+      this.keyedState?.notifyCheckpointComplete(checkpointId);
+      await this.operator.notifyCheckpointComplete?.(checkpointId);
+    } catch (error) {
+      throw this.attribute(error, 'notifyCheckpointComplete');
+    }
+  }
+
+  async notifyCheckpointAborted(checkpointId: number): Promise<void> {
+    try {
+      this.keyedState?.notifyCheckpointAborted(checkpointId);
+      await this.operator.notifyCheckpointAborted?.(checkpointId);
+    } catch (error) {
+      throw this.attribute(error, 'notifyCheckpointAborted');
+    }
   }
 
   async close(): Promise<void> {
@@ -193,6 +282,39 @@ export class OperatorHost implements EventTarget {
       this.output.collect = () => this.refuseLateRecord();
       this.keyedState?.dispose();
     }
+  }
+
+  private async takeOver(restore: OperatorRestoreHandles, input: CheckpointInput): Promise<void> {
+    const { types } = this.dependencies;
+    const { subtaskIndex, parallelism, maxParallelism } = this.options;
+    if (this.keyedState) {
+      await this.keyedState.restoreFrom(restore.keyed, this.keyGroups, input);
+      const timers = await readSnapshots<TimersSnapshot>(restore.timers, input, types);
+      this.restoredTimers = timersIn(this.keyGroups, timers);
+      this.keyWatermarks = new KeyWatermarks(
+        this.keyGroups,
+        maxParallelism,
+        timers.flatMap(({ watermarks }) => watermarks),
+      );
+      this.watermark = this.keyWatermarks.lowest;
+    } else {
+      if (restore.keyed.length > 0) {
+        throw new MillraceError(
+          'STATE_FAILED',
+          'The checkpoint holds keyed state for this operator, but its input is not keyed any more. Call keyBy(…) before it, or give the operator another uid.',
+          { recoverable: false },
+        );
+      }
+      this.watermark = restore.watermark === MAX_WATERMARK ? MIN_WATERMARK : restore.watermark;
+    }
+    const operator = await readSnapshots<SubtaskOperatorState>(restore.operator, input, types);
+    this.operatorState.restore([shareOf(operator, subtaskIndex, parallelism, restore.oldParallelism)]);
+  }
+
+  private timersSnapshot(): TimersSnapshot {
+    const services: Record<string, InternalTimerSnapshot> = Object.fromEntries(this.restoredTimers);
+    for (const [name, service] of this.timerServices) services[name] = service.snapshot(this.options.maxParallelism);
+    return { services, watermarks: this.keyWatermarks.after(this.watermark) };
   }
 
   /** Whoever emits from a callback of its own after the end would lose the record without a word. */
@@ -225,7 +347,7 @@ export class OperatorHost implements EventTarget {
       processingTime,
       autoWatermarkIntervalMs: options.autoWatermarkIntervalMs,
       runtimeContext: this.createRuntimeContext(),
-      isRestored: options.restored !== undefined,
+      isRestored: this.restored,
       get keyedState() {
         return host.requireKeyedState();
       },
@@ -240,8 +362,9 @@ export class OperatorHost implements EventTarget {
     const known = this.timerServices.get(name);
     if (known) return known;
     const service = new InternalTimerService(triggerable, { backend: this.requireKeyedState(), processingTime });
-    const snapshot = this.options.restored?.timers[name];
+    const snapshot = this.restoredTimers.get(name);
     if (snapshot) service.restore(snapshot);
+    this.restoredTimers.delete(name);
     this.timerServices.set(name, service);
     return service;
   }

@@ -10,7 +10,6 @@ import {
   OperatorHost,
   type OperatorHostDependencies,
   type OperatorHostOptions,
-  type OperatorSnapshot,
 } from '../operators/index.ts';
 import { type ChainNode, type ChainTarget, type CompiledChain, compileChain, type RecordWriter } from './chain-compiler.ts';
 
@@ -22,12 +21,10 @@ export interface ChainOutput {
   readonly writer: RecordWriter & EventTarget;
 }
 
-export type ChainHostOptions = Omit<OperatorHostOptions, 'operatorName' | 'operatorId' | 'restored'>;
+export type ChainHostOptions = Omit<OperatorHostOptions, 'operatorName' | 'operatorId'>;
 export type ChainHostDependencies = Omit<OperatorHostDependencies, 'metrics' | 'sendToCoordinator'> & {
   readonly metrics: MetricGroup;
   sendToCoordinator(operatorId: string, event: unknown): void;
-  /** The state to go on from; absent in a fresh start. */
-  restoredOf?(operatorId: string): OperatorSnapshot | undefined;
 };
 
 export class OperatorChain {
@@ -51,7 +48,7 @@ export class OperatorChain {
       (o) =>
         new OperatorHost(
           definitions(o.operatorId),
-          { ...options, operatorName: o.name, operatorId: o.operatorId, restored: dependencies.restoredOf?.(o.operatorId) },
+          { ...options, operatorName: o.name, operatorId: o.operatorId },
           {
             ...dependencies,
             metrics: dependencies.metrics.addGroup(operatorScope(vertex, o)),

@@ -19,10 +19,11 @@ import {
   MAX_WATERMARK,
   type OperatorDefinition,
   type OperatorHost,
-  type OperatorSnapshot,
+  type OperatorStateHandles,
 } from '../operators/index.ts';
 import { createKeyedStateBackend, createOperatorStateBackend } from '../state/index.ts';
 import { Mailbox, OperatorChain } from '../task/index.ts';
+import { memoryCheckpointInput, memoryCheckpointOutput } from './memory-checkpoint.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** What an operator emitted: a record, a watermark, or a change between idle and active. */
@@ -33,8 +34,12 @@ export type HarnessOutput<T> =
 
 export interface HarnessOptions {
   readonly clock?: VirtualClock;
+  /** This operator is one of so many; 1 unless given. */
+  readonly parallelism?: number;
+  readonly subtaskIndex?: number;
   readonly maxParallelism?: number;
-  readonly restored?: OperatorSnapshot;
+  /** The snapshots of all subtasks of a checkpoint, at whatever parallelism, in their order. */
+  readonly restored?: readonly OperatorStateHandles[];
   readonly logger?: Logger;
   readonly random?: Random;
   readonly autoWatermarkIntervalMs?: number;
@@ -105,8 +110,8 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
       {
         jobName: 'harness',
         taskName: 'operator',
-        subtaskIndex: 0,
-        parallelism: 1,
+        subtaskIndex: options.subtaskIndex ?? 0,
+        parallelism: options.parallelism ?? 1,
         maxParallelism,
         attemptNumber: 0,
         autoWatermarkIntervalMs: options.autoWatermarkIntervalMs ?? 200,
@@ -118,12 +123,24 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
         metrics: registry.group('harness'),
         mailbox: { execute: (mail) => mailbox.post(mail) },
         accumulators: new Map<string, Accumulator<unknown, unknown>>(),
-        createKeyedStateBackend: () => createKeyedStateBackend({ clock, maxParallelism }),
+        createKeyedStateBackend: (range) => createKeyedStateBackend({ clock, maxParallelism, keyGroupRange: range }),
         createOperatorStateBackend: () => createOperatorStateBackend(),
         sendToCoordinator: () => {},
-        restoredOf: () => options.restored,
       },
     );
+    const { restored } = options;
+    if (restored) {
+      await chain.head.restore(
+        {
+          keyed: restored.flatMap(({ keyed }) => keyed ?? []),
+          timers: restored.flatMap(({ timers }) => timers ?? []),
+          operator: restored.flatMap(({ operator }) => operator ?? []),
+          watermark: Math.min(...restored.map(({ watermark }) => watermark)),
+          oldParallelism: restored.length,
+        },
+        memoryCheckpointInput,
+      );
+    }
     await chain.open();
     return new OperatorHarness<IN, OUT, IN2>(clock, chain, mailbox, output, sides, registry);
   }
@@ -176,21 +193,19 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
   /** The end of input: the last watermark, then `finish`, while mails go on, and time if nothing else moves. */
   async finish(): Promise<void> {
     this.processWatermark(MAX_WATERMARK);
-    let done = false;
-    const finished = this.chain.finish().finally(() => {
-      done = true;
-    });
-    finished.catch(() => {});
-    while (!done) {
-      await this.settle();
-      if (!done && this.clock.nextTimerMs !== undefined) this.advanceProcessingTime(this.clock.nextTimerMs);
-    }
-    await finished;
+    await this.whileMailsRun(this.chain.finish());
   }
 
   /** All state at this moment, written to bytes: what is restored from it shares nothing with this operator. */
-  snapshot(): OperatorSnapshot {
-    return this.host.snapshot(++this.checkpointId);
+  async snapshot(): Promise<OperatorStateHandles> {
+    const checkpointId = ++this.checkpointId;
+    if (this.host.operator.prepareSnapshotPreBarrier) await this.whileMailsRun(this.host.prepareSnapshotPreBarrier(checkpointId));
+    return this.host.startSnapshot(checkpointId, { canonical: false }).write(memoryCheckpointOutput);
+  }
+
+  /** The last snapshot is part of a complete checkpoint. */
+  async notifyCheckpointComplete(): Promise<void> {
+    await this.host.notifyCheckpointComplete(this.checkpointId);
   }
 
   async close(): Promise<void> {
@@ -238,6 +253,19 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
 
   private get host(): OperatorHost {
     return this.chain.head;
+  }
+
+  private async whileMailsRun(promise: Promise<void>): Promise<void> {
+    let done = false;
+    const settled = promise.finally(() => {
+      done = true;
+    });
+    settled.catch(() => {});
+    while (!done) {
+      await this.settle();
+      if (!done && this.clock.nextTimerMs !== undefined) this.advanceProcessingTime(this.clock.nextTimerMs);
+    }
+    await settled;
   }
 
   private input(index: number, records: readonly { readonly value: unknown; readonly timestamp: number }[]): void {

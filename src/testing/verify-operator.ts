@@ -9,7 +9,7 @@
  */
 import { deepStrictEqual } from 'node:assert';
 import type { OutputTag } from '../connector/index.ts';
-import type { OperatorDefinition, OperatorSnapshot } from '../operators/index.ts';
+import type { OperatorDefinition, OperatorStateHandles } from '../operators/index.ts';
 import { type HarnessOutput, OperatorHarness } from './operator-harness.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -60,8 +60,12 @@ async function run(options: VerifyOptions, mode: 'BY_RECORD' | 'BATCHED', restor
   const output: HarnessOutput<any>[] = [];
   const sideOutputs: Record<string, { value: any; timestamp: number }[]> = {};
   const clock = new VirtualClock();
-  const open = (restored?: OperatorSnapshot): Promise<OperatorHarness<any, any, any>> =>
-    OperatorHarness.open(options.definition(clock), { clock, sideOutputs: options.sideOutputs, restored });
+  const open = (restored?: OperatorStateHandles): Promise<OperatorHarness<any, any, any>> =>
+    OperatorHarness.open(options.definition(clock), {
+      clock,
+      sideOutputs: options.sideOutputs,
+      ...(restored ? { restored: [restored] } : {}),
+    });
   let harness = await open();
   const take = (): void => {
     output.push(...harness.takeOutput());
@@ -91,7 +95,7 @@ async function run(options: VerifyOptions, mode: 'BY_RECORD' | 'BATCHED', restor
     if (restoreEvery > 0 && (i + 1) % restoreEvery === 0) {
       await harness.settle();
       take();
-      const snapshot = harness.snapshot();
+      const snapshot = await harness.snapshot();
       await harness.close();
       harness = await open(snapshot);
     }

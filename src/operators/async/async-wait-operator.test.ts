@@ -367,7 +367,7 @@ test('what is under way is in the snapshot, with watermarks, and is called again
   first.processElement('c', 3);
   before.complete('b');
   await first.settle();
-  const restored = first.snapshot();
+  const restored = [await first.snapshot()];
   await first.close();
   before.complete('a');
   const fn = new ByHand();
@@ -384,11 +384,10 @@ test('what is under way is in the snapshot, with watermarks, and is called again
     { watermark: 2 },
     { value: 'C', timestamp: 3 },
   ]);
-  assert.deepEqual(
-    second.snapshot().operator.states.flatMap((s) => s.elements),
-    [],
-    'nothing is left in the state',
-  );
+  const unused = new ByHand();
+  const third = await OperatorHarness.open<string, string>(define(unused), { restored: [await second.snapshot()] });
+  assert.deepEqual(unused.called, [], 'nothing is left in the state');
+  await third.close();
   await second.close();
 });
 
@@ -411,7 +410,7 @@ test('rich functions are opened before restored records are called', async () =>
   });
   const first = await OperatorHarness.open<string, string>(define(fn()));
   first.processElement('a');
-  const restored = first.snapshot();
+  const restored = [await first.snapshot()];
   await first.close();
   const second = await OperatorHarness.open<string, string>(define(fn()), { restored });
   await second.close();

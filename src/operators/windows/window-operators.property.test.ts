@@ -9,6 +9,7 @@ import { OutputTag } from '../../connector/index.ts';
 import type { AggregateFunction } from '../../state/index.ts';
 import { type HarnessOutput, OperatorHarness } from '../../testing/index.ts';
 import type { StreamOperator } from '../operator.ts';
+import type { OperatorStateHandles } from '../operator-snapshot.ts';
 import { CountEvictor } from './count-evictor.ts';
 import { CountTrigger } from './count-trigger.ts';
 import { createWindowOperator } from './create-window-operator.ts';
@@ -131,7 +132,7 @@ const sorted = (firings: readonly Firing[]): readonly unknown[] =>
 
 async function runOperator(steps: readonly Step[], create: () => StreamOperator, restoreAt: number): Promise<ModelRun> {
   const definition = { create, keySelectors: [(item: Item) => item.key] };
-  const open = (restored?: ReturnType<OperatorHarness<Item, Firing>['snapshot']>) =>
+  const open = (restored?: readonly OperatorStateHandles[]) =>
     OperatorHarness.open<Item, Firing>(definition, { sideOutputs: [LATE], ...(restored ? { restored } : {}) });
   let harness = await open();
   const firings: Firing[][] = [];
@@ -142,12 +143,12 @@ async function runOperator(steps: readonly Step[], create: () => StreamOperator,
     firings.push(harness.takeOutput().flatMap(timestampedFiring));
     late.push(...harness.takeSideOutput(LATE).map((record) => record.value));
     if (i === restoreAt) {
-      const snapshot = harness.snapshot();
+      const snapshot = [await harness.snapshot()];
       await harness.close();
       harness = await open(snapshot);
     } else if (i === restoreAt + 1) {
       // The state of a snapshot that is not restored must not come back.
-      harness.snapshot();
+      await harness.snapshot();
     }
   }
   await harness.finish();
@@ -340,7 +341,7 @@ test('count windows hold the last records of their key at every slide', async ()
           harness.processElement({ key, id });
           fired.push(...harness.takeValues());
           if (id !== restoreAt) continue;
-          const restored = harness.snapshot();
+          const restored = [await harness.snapshot()];
           await harness.close();
           harness = await OperatorHarness.open<Item, string>(definition, { restored });
         }

@@ -257,7 +257,7 @@ test('processing-time windows that were restored fire when their time has come, 
   const options = operation(SlidingProcessingTimeWindows.of(100, 50));
   const first = await openHarness(options);
   first.processElement({ key: 'a', value: 1 });
-  const restored = first.snapshot();
+  const restored = [await first.snapshot()];
   await first.close();
   const second = await OperatorHarness.open<Reading, unknown>(
     definitionOf(() => createWindowOperator(options)),
@@ -325,7 +325,7 @@ test('a record that was late before a restore is late after it', async () => {
       const definition = definitionOf(() => create(operation(assigner)));
       const first = await OperatorHarness.open<Reading, unknown>(definition);
       first.processWatermark(50);
-      const restored = first.snapshot();
+      const restored = [await first.snapshot()];
       await first.close();
       const second = await OperatorHarness.open<Reading, unknown>(definition, { restored });
       second.processElement({ key: 'a', value: 1 }, 20);
