@@ -24,6 +24,8 @@ export interface OperatorSubtaskState {
   readonly inFlight?: readonly InFlightState[];
   /** The last watermark that the operator had seen. */
   readonly watermark: number;
+  /** The subtask had finished: everything that it will ever emit lies before the checkpoint. It has no other state then. */
+  readonly finished?: true;
 }
 
 /** Records that were on their way along one edge, from one producing subtask. */
@@ -74,6 +76,8 @@ export interface OperatorRestore {
 export interface TaskRestore {
   readonly checkpointId: number;
   readonly operators: Readonly<Record<string, OperatorRestore>>;
+  /** The task had finished before the checkpoint: it takes no input and does not call `finish` again, only ends. */
+  readonly finished?: true;
 }
 
 /** One operator in a completed checkpoint. */
