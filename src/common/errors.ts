@@ -22,6 +22,8 @@ export const ERROR_CODES = {
   SOURCE_FAILED: 'A source could not read.',
   SINK_FAILED: 'A sink could not write.',
   STATE_FAILED: 'State could not be read, written or restored.',
+  CHECKPOINT_FAILED: 'A checkpoint or savepoint could not be taken.',
+  CONNECTION_LOST: 'The other end of a connection is gone: its thread or process ended.',
   JOB_FAILED: 'The job ended with a failure.',
   JOB_CANCELED: 'The job was canceled before it finished.',
   ILLEGAL_STATE: 'A method was called at a time when it is not allowed.',
