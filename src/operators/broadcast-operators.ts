@@ -86,6 +86,7 @@ export class KeyedBroadcastProcessOperator<K, T, B, R> implements StreamOperator
     this.readContext = {
       ...contexts.read,
       timerService: userTimerService(context.timerService('user-timers', this)),
+      currentWatermark: () => context.currentKeyWatermark(),
       getCurrentKey: () => backend.currentKey as K,
       timeDomain: 'EVENT_TIME',
     };

@@ -7,7 +7,6 @@
  */
 import type { TimerHandle } from '../common/index.ts';
 import { type KeyedStateBackend, TimerQueue, type TimerQueueSnapshot } from '../state/index.ts';
-import { MIN_WATERMARK } from './operator.ts';
 
 export interface ProcessingTimeService {
   currentTimeMs(): number;
@@ -28,6 +27,7 @@ export interface InternalTimerSnapshot {
 export interface InternalTimerServiceDependencies {
   readonly backend: KeyedStateBackend;
   readonly processingTime: ProcessingTimeService;
+  currentKeyWatermark(): number;
 }
 
 export class InternalTimerService {
@@ -36,17 +36,19 @@ export class InternalTimerService {
   private readonly triggerable: Triggerable;
   private readonly backend: KeyedStateBackend;
   private readonly processingTime: ProcessingTimeService;
-  private watermark = MIN_WATERMARK;
+  private readonly currentKeyWatermark: () => number;
   private wakeUp: { readonly timeMs: number; readonly handle: TimerHandle } | undefined;
 
   constructor(triggerable: Triggerable, dependencies: InternalTimerServiceDependencies) {
     this.triggerable = triggerable;
     this.backend = dependencies.backend;
     this.processingTime = dependencies.processingTime;
+    this.currentKeyWatermark = dependencies.currentKeyWatermark;
   }
 
+  /** What the current key knows. */
   currentWatermark(): number {
-    return this.watermark;
+    return this.currentKeyWatermark();
   }
 
   currentProcessingTime(): number {
@@ -80,7 +82,6 @@ export class InternalTimerService {
   }
 
   advanceWatermark(timestamp: number): void {
-    this.watermark = timestamp;
     const { eventTimers, backend, triggerable } = this;
     for (let next = eventTimers.popUntil(timestamp); next !== undefined; next = eventTimers.popUntil(timestamp)) {
       backend.setCurrentCanonicalKey(next.key);

@@ -18,7 +18,6 @@ import { type KeyedStateBackend, type ListState, ListStateDescriptor, type Names
 import type { ProcessJoinContext, ProcessJoinFunction } from './functions.ts';
 import type { OperatorContext, StreamOperator } from './operator.ts';
 import { TimestampedCollector } from './process-operators.ts';
-import { RememberedWatermark } from './windows/remembered-watermark.ts';
 
 export interface IntervalJoinOptions<A, B> {
   /** `right - left` is at least this, in milliseconds. */
@@ -39,7 +38,6 @@ export class IntervalJoinOperator<A, B, R> implements StreamOperator<A, R, B> {
   private left!: TimeBuckets<A>;
   private right!: TimeBuckets<B>;
   private lateRecordsDropped!: Counter;
-  private watermark!: RememberedWatermark;
 
   /** @throws MillraceError `INVALID_PROGRAM` if the bounds are not finite or hold no time */
   constructor(fn: ProcessJoinFunction<A, B, R>, options: IntervalJoinOptions<A, B>) {
@@ -59,7 +57,6 @@ export class IntervalJoinOperator<A, B, R> implements StreamOperator<A, R, B> {
     const collector = new TimestampedCollector<R>(context.output);
     this.context = context;
     this.collector = collector;
-    this.watermark = new RememberedWatermark(context);
     this.pair = {
       leftTimestamp: NO_TIMESTAMP,
       rightTimestamp: NO_TIMESTAMP,
@@ -119,10 +116,6 @@ export class IntervalJoinOperator<A, B, R> implements StreamOperator<A, R, B> {
     this.context.output.emitWatermark(timestamp);
   }
 
-  prepareSnapshot(): void {
-    this.watermark.prepareSnapshot();
-  }
-
   close(): void | Promise<void> {
     return this.fn.close?.();
   }
@@ -140,7 +133,7 @@ export class IntervalJoinOperator<A, B, R> implements StreamOperator<A, R, B> {
         `The ${side} record of an interval join has no timestamp. Call assignTimestampsAndWatermarks(…) on the ${side} stream, or give its source a WatermarkStrategy with a timestamp assigner.`,
       );
     }
-    if (timestamp >= this.watermark.current()) return true;
+    if (timestamp >= this.context.currentKeyWatermark()) return true;
     if (lateTag) this.context.output.collectTo(lateTag, value, timestamp);
     else this.lateRecordsDropped.inc();
     return false;

@@ -92,6 +92,8 @@ export interface OperatorHostOptions {
   readonly maxParallelism: number;
   readonly attemptNumber: number;
   readonly autoWatermarkIntervalMs: number;
+  /** `false` if absent. */
+  readonly checkpointingEnabled?: boolean;
 }
 
 export interface OperatorHostDependencies {
@@ -348,11 +350,14 @@ export class OperatorHost implements EventTarget {
       autoWatermarkIntervalMs: options.autoWatermarkIntervalMs,
       runtimeContext: this.createRuntimeContext(),
       isRestored: this.restored,
+      checkpointingEnabled: options.checkpointingEnabled ?? false,
       get keyedState() {
         return host.requireKeyedState();
       },
       operatorState: this.operatorState,
       currentWatermark: () => this.watermark,
+      currentKeyWatermark: () => this.currentKeyWatermark(),
+      keyWatermarks: this.keyWatermarks,
       timerService: (name, triggerable) => this.timerService(name, triggerable, processingTime),
       sendToCoordinator: (event) => dependencies.sendToCoordinator(event),
     };
@@ -361,12 +366,22 @@ export class OperatorHost implements EventTarget {
   private timerService(name: string, triggerable: Triggerable, processingTime: ProcessingTimeService): InternalTimerService {
     const known = this.timerServices.get(name);
     if (known) return known;
-    const service = new InternalTimerService(triggerable, { backend: this.requireKeyedState(), processingTime });
+    const service = new InternalTimerService(triggerable, {
+      backend: this.requireKeyedState(),
+      processingTime,
+      currentKeyWatermark: () => this.currentKeyWatermark(),
+    });
     const snapshot = this.restoredTimers.get(name);
     if (snapshot) service.restore(snapshot);
     this.restoredTimers.delete(name);
     this.timerServices.set(name, service);
     return service;
+  }
+
+  private currentKeyWatermark(): number {
+    const { watermark, keyWatermarks } = this;
+    if (watermark >= keyWatermarks.highest) return watermark;
+    return Math.max(watermark, keyWatermarks.of(this.requireKeyedState().currentCanonicalKey));
   }
 
   private requireKeyedState(): KeyedStateBackend {

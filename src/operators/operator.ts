@@ -15,6 +15,7 @@ import type { MetricGroup } from '../metrics/index.ts';
 import type { KeyedStateBackend, OperatorStateBackend } from '../state/index.ts';
 import type { RuntimeContext } from './functions.ts';
 import type { InternalTimerService, ProcessingTimeService, Triggerable } from './internal-timer-service.ts';
+import type { KeyWatermarks } from './key-watermarks.ts';
 
 /** The watermark that closes all event time: emitted at the end of bounded input. */
 export const MAX_WATERMARK = Number.POSITIVE_INFINITY;
@@ -55,6 +56,8 @@ export interface OperatorContext<OUT = unknown> {
   readonly runtimeContext: RuntimeContext;
   /** Whether state was restored before `open`. */
   readonly isRestored: boolean;
+  /** Whether checkpoints come by themselves: what is written is then committed when one is complete, also at the end. */
+  readonly checkpointingEnabled: boolean;
   /**
    * State by key. @throws MillraceError `ILLEGAL_STATE` if the stream is not keyed
    */
@@ -62,6 +65,13 @@ export interface OperatorContext<OUT = unknown> {
   readonly operatorState: OperatorStateBackend;
   /** The last watermark that reached this operator. */
   currentWatermark(): number;
+  /**
+   * The same for the current key, which after a restore may have known a later one: what is late for it, and what has
+   * fired, goes by this.
+   */
+  currentKeyWatermark(): number;
+  /** What the keys had known before the restore: for operators that look at many keys at once. */
+  readonly keyWatermarks: KeyWatermarks;
   /** One service per name and operator; asking again with the same name returns the same one. */
   timerService(name: string, triggerable: Triggerable): InternalTimerService;
   /** To the coordinator of this operator, which is one for all its subtasks. */
@@ -136,6 +146,8 @@ export interface OperatorDefinition {
   create(): StreamOperator;
   /** Of the head of a source's chain: its coordinator makes the enumerator from it. */
   readonly source?: Source<any, any, any>;
+  /** Where the job master delivers what the operator's subtasks send to their coordinator, if it is no source. */
+  readonly receiver?: (event: unknown) => void;
   /** By input; present if the input is keyed. */
   readonly keySelectors?: readonly (KeySelector<any> | undefined)[];
   /** By input, then by edge of that input in the graph's order; present if an edge has the partitioner CUSTOM. */

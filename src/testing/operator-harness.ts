@@ -182,6 +182,11 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
     this.mailbox.runAll();
   }
 
+  /** For time that someone else has moved. */
+  runMails(): void {
+    this.mailbox.runAll();
+  }
+
   /** Lets pending promises go on, and runs the mails that they post, until nothing moves any more. */
   async settle(): Promise<void> {
     do {

@@ -21,7 +21,6 @@ import {
 import { type ChainCode, MIN_WATERMARK, type OperatorContext, type StreamOperator } from '../operator.ts';
 import { copyData } from './copy-data.ts';
 import { KeyMap } from './key-map.ts';
-import { RememberedWatermark } from './remembered-watermark.ts';
 import { Session, SessionSchedule } from './session-schedule.ts';
 import type { EventTimeSessionWindows } from './session-windows.ts';
 import { addCode, type WindowAggregate, windowAggregate } from './window-aggregate.ts';
@@ -39,12 +38,12 @@ export class SessionWindowOperator implements StreamOperator {
   /** By key, ascending. */
   private readonly sessions = new KeyMap<Session[]>();
   private readonly schedule = new SessionSchedule();
-  /** Read by generated code. */
-  watermark = MIN_WATERMARK;
+  private watermark = MIN_WATERMARK;
+  /** Records up to here may be late: for some keys, or for all. Read by generated code. */
+  lateUpTo = MIN_WATERMARK;
   private context!: OperatorContext;
   private backend!: KeyedStateBackend;
   private emitter!: WindowEmitter;
-  private remembered!: RememberedWatermark;
   private snapshotState!: ValueState<SessionState> & NamespacedState;
   private hasSnapshotState = false;
   private numLateRecordsDropped!: Counter;
@@ -59,10 +58,10 @@ export class SessionWindowOperator implements StreamOperator {
     this.context = context;
     this.backend = context.keyedState;
     this.numLateRecordsDropped = context.metrics.counter('numLateRecordsDropped');
-    this.remembered = new RememberedWatermark(context);
-    this.emitter = new WindowEmitter(this.operation, this.aggregate, context, () => this.remembered.current(), true);
+    this.emitter = new WindowEmitter(this.operation, this.aggregate, context, true);
     this.snapshotState = this.backend.getNamespacedState(new ValueStateDescriptor<SessionState>('window-sessions'));
-    this.watermark = this.remembered.current();
+    this.watermark = context.currentWatermark();
+    this.lateUpTo = Math.max(this.watermark, context.keyWatermarks.highest);
     this.restoreSessions();
     return this.operation.windowFunction?.open?.(context.runtimeContext);
   }
@@ -79,7 +78,7 @@ export class SessionWindowOperator implements StreamOperator {
     return `const ${end} = ${timestamp} + ${gapCode};
 const ${list} = ${sessions}.get(${backend}.currentCanonicalKey);
 const ${session} = ${list} === undefined ? undefined : ${list}[${list}.length - 1];
-if (${session} !== undefined && ${timestamp} >= ${session}.start && ${timestamp} <= ${session}.end && ${timestamp} > ${operator}.watermark) {
+if (${session} !== undefined && ${timestamp} >= ${session}.start && ${timestamp} <= ${session}.end && ${timestamp} > ${operator}.lateUpTo) {
 if (${end} > ${session}.end) ${operator}.extend(${session}, ${end});
 ${addCode(this.operation.contents, code, `${session}.accumulator`, value)}
 } else ${operator}.processElsewhere(${value}, ${timestamp}, ${end}, ${list});`;
@@ -105,7 +104,8 @@ ${addCode(this.operation.contents, code, `${session}.accumulator`, value)}
     while (to > 0 && (list[to - 1] as Session).start > end) to--;
     let from = to;
     while (from > 0 && (list[from - 1] as Session).end >= timestamp) from--;
-    if (from === to && end - 1 + allowedLatenessMs <= this.watermark) {
+    const watermark = this.context.currentKeyWatermark();
+    if (from === to && end - 1 + allowedLatenessMs <= watermark) {
       if (lateDataOutputTag) this.context.output.collectTo(lateDataOutputTag, value, timestamp);
       else this.numLateRecordsDropped.inc();
       return;
@@ -113,12 +113,11 @@ ${addCode(this.operation.contents, code, `${session}.accumulator`, value)}
     const session = from === to ? this.openSession(list, from, timestamp, end) : this.merge(list, from, to, timestamp, end);
     session.accumulator = this.aggregate.add(value, session.accumulator);
     if (known === undefined) this.sessions.set(session.key, list);
-    if (session.end - 1 <= this.watermark) this.emit(session);
+    if (session.end - 1 <= watermark) this.emit(session);
     this.scheduleNext(session);
   }
 
   prepareSnapshot(): void {
-    this.remembered.prepareSnapshot();
     const { snapshotState: state, backend } = this;
     state.clearNamespace(NAMESPACE);
     state.setCurrentNamespace(NAMESPACE);
@@ -160,10 +159,11 @@ ${addCode(this.operation.contents, code, `${session}.accumulator`, value)}
     if (this.hasSnapshotState) this.clearSnapshotState();
     const before = this.watermark;
     this.watermark = timestamp;
+    if (timestamp > this.lateUpTo) this.lateUpTo = timestamp;
     const { allowedLatenessMs } = this.operation;
     for (let session = this.schedule.takeUntil(timestamp); session !== undefined; session = this.schedule.takeUntil(timestamp)) {
       const last = session.end - 1;
-      if (last > before && last <= timestamp) this.emit(session);
+      if (last > before && last <= timestamp && !this.firedBeforeRestore(session)) this.emit(session);
       if (last + allowedLatenessMs <= timestamp) this.drop(session);
       else this.scheduleNext(session);
     }
@@ -173,6 +173,11 @@ ${addCode(this.operation.contents, code, `${session}.accumulator`, value)}
     const last = session.end - 1;
     const timeMs = last > this.watermark ? last : last + this.operation.allowedLatenessMs;
     if (timeMs < session.dueMs) this.schedule.put(session, timeMs);
+  }
+
+  private firedBeforeRestore({ key, end }: Session): boolean {
+    const { keyWatermarks } = this.context;
+    return end - 1 <= keyWatermarks.highest && end - 1 <= keyWatermarks.of(key);
   }
 
   private emit(session: Session): void {

@@ -23,7 +23,6 @@ import {
 import { type ChainCode, MIN_WATERMARK, type OperatorContext, type StreamOperator } from '../operator.ts';
 import { copyData } from './copy-data.ts';
 import { KeyMap } from './key-map.ts';
-import { RememberedWatermark } from './remembered-watermark.ts';
 import { RunningMerge } from './running-merge.ts';
 import { type Cell, type Slice, SliceTable } from './slice-table.ts';
 import { addCode, EMPTY, type WindowAggregate, windowAggregate } from './window-aggregate.ts';
@@ -50,11 +49,12 @@ export class SliceWindowOperator implements StreamOperator {
   private nextWindow = Number.NEGATIVE_INFINITY;
   /** The earliest time at which anything is to be fired or dropped. */
   private nextTimeMs = Number.POSITIVE_INFINITY;
-  /** All windows up to here have fired; records up to here are late. Read by generated code. */
-  watermark = MIN_WATERMARK;
+  /** All windows up to here have fired. */
+  private watermark = MIN_WATERMARK;
+  /** Records up to here may be late: for some keys, or for all. Read by generated code. */
+  lateUpTo = MIN_WATERMARK;
   private context!: OperatorContext;
   private backend!: KeyedStateBackend;
-  private remembered!: RememberedWatermark;
   private snapshotState!: ValueState<[unknown]> & NamespacedState;
   private hasSnapshotState = false;
   private emitter!: WindowEmitter;
@@ -79,11 +79,11 @@ export class SliceWindowOperator implements StreamOperator {
     this.context = context;
     this.backend = context.keyedState;
     this.numLateRecordsDropped = context.metrics.counter('numLateRecordsDropped');
-    this.remembered = new RememberedWatermark(context);
-    this.emitter = new WindowEmitter(this.operation, this.aggregate, context, () => this.remembered.current(), false);
+    this.emitter = new WindowEmitter(this.operation, this.aggregate, context, false);
     this.snapshotState = this.backend.getNamespacedState(new ValueStateDescriptor<[unknown]>('window-slices'));
     if (this.isEventTime) {
-      this.watermark = this.remembered.current();
+      this.watermark = context.currentWatermark();
+      this.lateUpTo = Math.max(this.watermark, context.keyWatermarks.highest);
       this.nextWindow = this.firstWindowAfter(this.watermark);
     }
     this.restoreSlices();
@@ -104,7 +104,7 @@ const ${key} = ${backend}.currentCanonicalKey;
 const ${cell} = ${slice}.cells.get(${key}) ?? ${slice}.insert(${key}, ${create}());
 ${addCode(this.operation.contents, code, `${cell}.accumulator`, value)}`;
     if (!this.isEventTime) return `{\n${addTo(`${operator}.currentTime()`)}\n}`;
-    return `if (${timestamp} > ${operator}.watermark) {
+    return `if (${timestamp} > ${operator}.lateUpTo) {
 ${addTo(timestamp)}
 } else ${operator}.processLate(${value}, ${timestamp});`;
   }
@@ -126,7 +126,8 @@ ${addTo(timestamp)}
     const index = Math.floor((timestamp - this.offsetMs) / this.sliceMs);
     const { allowedLatenessMs, lateDataOutputTag } = this.operation;
     const last = Math.floor(index / this.slicesPerSlide);
-    if (this.lastTimeOf(last) + allowedLatenessMs <= this.watermark) {
+    const watermark = this.context.currentKeyWatermark();
+    if (this.lastTimeOf(last) + allowedLatenessMs <= watermark) {
       if (lateDataOutputTag) this.context.output.collectTo(lateDataOutputTag, value, timestamp);
       else this.numLateRecordsDropped.inc();
       return;
@@ -134,12 +135,11 @@ ${addTo(timestamp)}
     this.nextWindow = Math.max(this.nextWindow, this.firstWindowAfter(this.watermark));
     const cell = this.cellAt(index, this.backend.currentCanonicalKey);
     cell.accumulator = this.aggregate.add(value, cell.accumulator);
-    this.fireAgain(cell, this.firstWindowOf(index), last);
+    if (timestamp <= watermark) this.fireAgain(cell, this.firstWindowOf(index), last, watermark);
     if (index < this.activeEnd) this.mergeAgain(cell.key);
   }
 
   prepareSnapshot(): void {
-    this.remembered.prepareSnapshot();
     const { snapshotState: state, backend } = this;
     this.clearSnapshotState();
     for (const slice of this.table.slices) {
@@ -163,6 +163,7 @@ ${addTo(timestamp)}
   private advance(timestamp: number): void {
     if (this.hasSnapshotState) this.clearSnapshotState();
     this.watermark = timestamp;
+    if (timestamp > this.lateUpTo) this.lateUpTo = timestamp;
     if (timestamp < this.nextTimeMs) return;
     const { slices } = this.table;
     for (let window = this.nextWindowWithRecords(); window !== undefined; window = this.nextWindowWithRecords()) {
@@ -182,7 +183,8 @@ ${addTo(timestamp)}
     const slice = this.table.slices[this.table.positionOf(window)] as Slice;
     const goesOn = this.operation.allowedLatenessMs > 0;
     for (const cells of slice.cells.parts()) {
-      for (const { key, accumulator } of cells.values()) this.emit(window, key, goesOn ? copyData(accumulator) : accumulator);
+      for (const { key, accumulator } of cells.values())
+        this.emitFirst(window, key, goesOn ? copyData(accumulator) : accumulator);
     }
   }
 
@@ -201,20 +203,20 @@ ${addTo(timestamp)}
       for (const [key, merge] of part) {
         const accumulator = merge.from(start);
         if (accumulator === EMPTY) active.delete(key);
-        else this.emit(window, key, accumulator);
+        else this.emitFirst(window, key, accumulator);
       }
     }
   }
 
   /** Fires those of the windows `first` to `last` that have fired before, for the key of a late record. */
-  private fireAgain({ key }: Cell, first: number, last: number): void {
+  private fireAgain({ key }: Cell, first: number, last: number, watermark: number): void {
     const { allowedLatenessMs } = this.operation;
     const merge = new RunningMerge(this.aggregate.merge);
     let next = first * this.slicesPerSlide;
     for (let window = first; window <= last; window++) {
       const lastTime = this.lastTimeOf(window);
-      if (lastTime > this.watermark) break;
-      if (lastTime + allowedLatenessMs <= this.watermark) continue;
+      if (lastTime > watermark) break;
+      if (lastTime + allowedLatenessMs <= watermark) continue;
       const start = window * this.slicesPerSlide;
       const end = start + this.slicesPerWindow;
       this.addCells(merge, key, Math.max(next, start), end);
@@ -248,6 +250,16 @@ ${addTo(timestamp)}
   private cellAt(index: number, key: CanonicalKey): Cell {
     const slice = this.table.sliceAt(index);
     return slice.cells.get(key) ?? slice.insert(key, this.aggregate.create());
+  }
+
+  /** Unless it fired for this key before a restore. */
+  private emitFirst(window: number, key: CanonicalKey, accumulator: unknown): void {
+    if (this.isEventTime) {
+      const lastTime = this.lastTimeOf(window);
+      const { keyWatermarks } = this.context;
+      if (lastTime <= keyWatermarks.highest && lastTime <= keyWatermarks.of(key)) return;
+    }
+    this.emit(window, key, accumulator);
   }
 
   private emit(window: number, key: CanonicalKey, accumulator: unknown): void {

@@ -15,19 +15,13 @@ export class WindowEmitter {
   private readonly functionContext: WindowFunctionContext<TimeWindow>;
 
   /** @param merges whether windows merge, and so have no state of their own */
-  constructor(
-    operation: WindowOperation,
-    aggregate: WindowAggregate,
-    context: OperatorContext,
-    watermark: () => number,
-    merges: boolean,
-  ) {
+  constructor(operation: WindowOperation, aggregate: WindowAggregate, context: OperatorContext, merges: boolean) {
     this.operation = operation;
     this.aggregate = aggregate;
     this.backend = context.keyedState;
     this.collector = new TimestampedCollector(context.output);
     const nameOf = merges ? undefined : (window: TimeWindow): string => window.toString();
-    this.functionContext = new WindowFunctionContext(context, watermark, nameOf);
+    this.functionContext = new WindowFunctionContext(context, nameOf);
   }
 
   /** @param accumulator is given away: the program may change it */

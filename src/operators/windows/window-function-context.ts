@@ -9,18 +9,16 @@ import type { KeyedStateStore, ProcessWindowContext } from './window-functions.t
 export class WindowFunctionContext<W extends Window> implements ProcessWindowContext<W> {
   window!: W;
   private readonly context: OperatorContext;
-  private readonly watermark: () => number;
   private readonly perWindow: KeyedStateStore | undefined;
 
   /** @param nameOf the namespace of a window's state; `undefined` if windows merge and cannot have any */
-  constructor(context: OperatorContext, watermark: () => number, nameOf: ((window: W) => string) | undefined) {
+  constructor(context: OperatorContext, nameOf: ((window: W) => string) | undefined) {
     this.context = context;
-    this.watermark = watermark;
     this.perWindow = nameOf && this.storeOf(() => nameOf(this.window));
   }
 
   currentWatermark(): number {
-    return this.watermark();
+    return this.context.currentKeyWatermark();
   }
 
   currentProcessingTime(): number {

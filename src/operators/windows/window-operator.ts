@@ -18,7 +18,6 @@ import type { OperatorContext, StreamOperator } from '../operator.ts';
 import { TimestampedCollector } from '../process-operators.ts';
 import { copyData } from './copy-data.ts';
 import { MergingWindowSet, type MergingWindowSetState, type WindowNames } from './merging-window-set.ts';
-import { RememberedWatermark } from './remembered-watermark.ts';
 import { isFire, isPurge, type TriggerResult } from './trigger.ts';
 import type { Window, WindowSerializer } from './window.ts';
 import { isMergingAssigner, type WindowAssignerContext } from './window-assigner.ts';
@@ -32,7 +31,6 @@ export class WindowOperator<W extends Window> implements StreamOperator, Trigger
   private readonly isEventTime: boolean;
   private readonly names: WindowNames<W>;
   private context!: OperatorContext;
-  private watermark!: RememberedWatermark;
   private timers!: InternalTimerService;
   private assignerContext!: WindowAssignerContext;
   private triggerContext!: WindowTriggerContext;
@@ -51,13 +49,10 @@ export class WindowOperator<W extends Window> implements StreamOperator, Trigger
 
   open(context: OperatorContext): void | Promise<void> {
     const { operation, names } = this;
-    const watermark = new RememberedWatermark(context);
-    const currentWatermark = (): number => watermark.current();
     this.context = context;
-    this.watermark = watermark;
     this.timers = context.timerService('window-timers', this);
     this.assignerContext = { getCurrentProcessingTime: () => context.processingTime.currentTimeMs() };
-    this.triggerContext = new WindowTriggerContext(context, this.timers, currentWatermark);
+    this.triggerContext = new WindowTriggerContext(context, this.timers);
     this.collector = new TimestampedCollector(context.output);
     this.numLateRecordsDropped = context.metrics.counter('numLateRecordsDropped');
     const { keyedState } = context;
@@ -70,7 +65,7 @@ export class WindowOperator<W extends Window> implements StreamOperator, Trigger
       this.mergingWindows = new MergingWindowSet<W>(operation.assigner, names, state);
     }
     const nameOf = this.mergingWindows ? undefined : (window: W): string => names.nameOf(window);
-    this.functionContext = new WindowFunctionContext(context, currentWatermark, nameOf);
+    this.functionContext = new WindowFunctionContext(context, nameOf);
     return operation.windowFunction?.open?.(context.runtimeContext);
   }
 
@@ -87,7 +82,7 @@ export class WindowOperator<W extends Window> implements StreamOperator, Trigger
       if (taken) isSkipped = false;
     }
     this.mergingWindows?.persist();
-    if (isSkipped && this.isEventTime && timestamp + this.operation.allowedLatenessMs <= this.watermark.current()) {
+    if (isSkipped && this.isEventTime && timestamp + this.operation.allowedLatenessMs <= this.context.currentKeyWatermark()) {
       const { lateDataOutputTag } = this.operation;
       if (lateDataOutputTag) this.context.output.collectTo(lateDataOutputTag, value, timestamp);
       else this.numLateRecordsDropped.inc();
@@ -100,10 +95,6 @@ export class WindowOperator<W extends Window> implements StreamOperator, Trigger
 
   onProcessingTime(timeMs: number, namespace: string): void {
     this.onTimer(timeMs, namespace, false);
-  }
-
-  prepareSnapshot(): void {
-    this.watermark.prepareSnapshot();
   }
 
   close(): void | Promise<void> {
@@ -227,7 +218,7 @@ export class WindowOperator<W extends Window> implements StreamOperator, Trigger
   }
 
   private isLate(window: W): boolean {
-    return this.isEventTime && this.cleanupTimeOf(window) <= this.watermark.current();
+    return this.isEventTime && this.cleanupTimeOf(window) <= this.context.currentKeyWatermark();
   }
 
   private cleanupTimeOf(window: W): number {
@@ -249,7 +240,7 @@ export class WindowOperator<W extends Window> implements StreamOperator, Trigger
   }
 
   private refuseMergeIntoThePast(result: W): void {
-    const nowMs = this.isEventTime ? this.watermark.current() : this.timers.currentProcessingTime();
+    const nowMs = this.isEventTime ? this.context.currentKeyWatermark() : this.timers.currentProcessingTime();
     if (this.cleanupTimeOf(result) > nowMs) return;
     throw new MillraceError(
       'ILLEGAL_STATE',

@@ -13,16 +13,14 @@ export class WindowTriggerContext implements OnMergeContext, EvictorContext {
   mergedNamespaces: readonly string[] = [];
   private readonly context: OperatorContext;
   private readonly timers: InternalTimerService;
-  private readonly watermark: () => number;
 
-  constructor(context: OperatorContext, timers: InternalTimerService, watermark: () => number) {
+  constructor(context: OperatorContext, timers: InternalTimerService) {
     this.context = context;
     this.timers = timers;
-    this.watermark = watermark;
   }
 
   getCurrentWatermark(): number {
-    return this.watermark();
+    return this.timers.currentWatermark();
   }
 
   getCurrentProcessingTime(): number {
