@@ -95,6 +95,16 @@ export class MetricRegistry {
     for (const meter of this.meters) meter.sample(nowMs);
   }
 
+  /** Forgets all metrics whose scope begins so: what registered them is gone. */
+  remove(...scope: string[]): void {
+    for (const [id, registered] of this.metrics) {
+      if (!scope.every((part, i) => registered.scope[i] === part)) continue;
+      this.metrics.delete(id);
+      const at = this.meters.indexOf(registered.metric as Meter);
+      if (at >= 0) this.meters.splice(at, 1);
+    }
+  }
+
   all(): IterableIterator<RegisteredMetric> {
     return this.metrics.values();
   }

@@ -6,10 +6,8 @@ export type StreamEvent =
   /** Idle: no watermarks come until it is active again. */
   | { readonly type: 'WATERMARK_STATUS'; readonly idle: boolean }
   | CheckpointBarrier
-  /** The producer gave this checkpoint up: nobody waits for its barrier. */
-  | { readonly type: 'CANCEL_CHECKPOINT'; readonly checkpointId: number }
-  /** The last record and watermark came; barriers may follow. */
-  | { readonly type: 'END_OF_DATA' }
+  /** The last record and watermark came; barriers may follow. `drained`: that of a savepoint does. */
+  | { readonly type: 'END_OF_DATA'; readonly drained?: true }
   /** Nothing follows. */
   | { readonly type: 'END_OF_PARTITION' };
 

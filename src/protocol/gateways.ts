@@ -11,6 +11,7 @@ import type {
   ExecutionSettings,
   JobExecutionResult,
   JobProgress,
+  MetricSample,
   TaskDeploymentDescriptor,
   TaskStateReport,
 } from './messages.ts';
@@ -53,6 +54,8 @@ export interface TaskExecutorGateway {
   notifyCheckpointComplete(attempt: ExecutionAttemptId, checkpointId: number): Promise<void>;
   notifyCheckpointAborted(attempt: ExecutionAttemptId, checkpointId: number): Promise<void>;
   requestAccumulators(jobId: JobId): Promise<Readonly<Record<string, unknown>>>;
+  /** The present values of the metrics of the job's tasks. */
+  requestMetrics(jobId: JobId): Promise<readonly MetricSample[]>;
   /** Forgets everything about a job that has ended. */
   releaseJob(jobId: JobId): Promise<void>;
 }

@@ -17,8 +17,10 @@ export type {
   ExecutionSettings,
   JobExecutionResult,
   JobProgress,
+  MetricSample,
   RestartStrategySettings,
   SavepointRestoreSettings,
+  TaskConnection,
   TaskDeploymentDescriptor,
   TaskStateReport,
 } from './messages.ts';

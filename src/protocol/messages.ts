@@ -22,15 +22,30 @@ export interface TaskDeploymentDescriptor {
   readonly taskName: string;
   readonly vertex: JobVertex;
   readonly parallelism: number;
-  readonly consumes: readonly JobEdge[];
-  readonly produces: readonly JobEdge[];
+  /** The slot that the task runs in, from 0. */
+  readonly slot: number;
+  readonly consumes: readonly TaskConnection[];
+  readonly produces: readonly TaskConnection[];
   readonly settings: ExecutionSettings;
-  /** By entry of `consumes`: the parallelism of the producing vertex. */
-  readonly producerParallelisms: readonly number[];
-  /** By entry of `produces`: the parallelism of the consuming vertex. */
-  readonly consumerParallelisms: readonly number[];
   /** Absent in a fresh start. */
   readonly restore?: TaskRestore;
+}
+
+/** One edge, as a task at one of its ends sees it. */
+export interface TaskConnection {
+  readonly edge: JobEdge;
+  /** The position of the edge in the job graph. */
+  readonly edgeIndex: number;
+  /** The consuming operator, for its key selectors and partition functions. */
+  readonly targetOperatorId: string;
+  /** The position of the edge among those that feed the same input of the same operator. */
+  readonly positionOfInput: number;
+  readonly producerParallelism: number;
+  readonly consumerParallelism: number;
+  /** The number of key groups of the consuming vertex. */
+  readonly consumerMaxParallelism: number;
+  /** By subtask of the vertex at the other end: the slot that it runs in. */
+  readonly peerSlots: readonly number[];
 }
 
 /** What a program sets for all its operators. */
@@ -95,6 +110,14 @@ export interface TaskStateReport {
   readonly attempt: ExecutionAttemptId;
   readonly state: 'INITIALIZING' | 'RUNNING' | 'FINISHED' | 'CANCELING' | 'CANCELED' | 'FAILED';
   readonly error?: SerializedError;
+}
+
+/** The value of one metric at one moment. */
+export interface MetricSample {
+  /** Task, subtask, and for metrics of operators the operator. */
+  readonly scope: readonly string[];
+  readonly name: string;
+  readonly value: unknown;
 }
 
 /** Where a job stands, for people who watch it. */

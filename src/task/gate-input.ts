@@ -1,48 +1,126 @@
 /**
- * The input gate of a task on channels: reads them in turn, combines their watermarks, and notices when they end.
+ * The input gate of a task on channels: reads them in turn, combines their watermarks, hands barriers to the barrier
+ * handler, and notices when channels end.
+ *
+ * Invariant: a channel that is blocked by an alignment is not read. Records that were in flight in the checkpoint that the
+ * task goes on from come before all others.
  */
-import { ElementBatch, type LocalChannel, type StreamEvent, WatermarkValve } from '../network/index.ts';
+import { type ChannelReader, decodeRecords, ElementBatch, type StreamEvent, WatermarkValve } from '../network/index.ts';
+import { type BarrierHandlerDependencies, CheckpointBarrierHandler } from './checkpoint-barrier-handler.ts';
 import type { OperatorChain } from './operator-chain.ts';
 import type { InputStep, TaskInput } from './task-input.ts';
 
 export interface InputChannel {
-  readonly channel: LocalChannel;
+  readonly channel: ChannelReader;
   /** Which input of the head operator it feeds: 0 or 1. */
   readonly input: number;
+  /** The position of its edge in the vertex's list. */
+  readonly edge: number;
+  readonly producerSubtask: number;
+  readonly canBeUnaligned: boolean;
 }
 
+/** Records to go on with after a restore, as `encodeRecords` wrote them. */
+export interface RestoredRecords {
+  readonly input: number;
+  readonly records: Uint8Array;
+  /** Whether a record belongs to this subtask. */
+  accepts(value: unknown): boolean;
+}
+
+export type GateDependencies = Omit<BarrierHandlerDependencies, 'begunBatch'>;
+
 export class GateInput implements TaskInput {
+  readonly barriers: CheckpointBarrierHandler;
   private readonly channels: readonly InputChannel[];
   private readonly chain: OperatorChain;
   private readonly valve: WatermarkValve;
-  private readonly ended: boolean[];
+  private readonly endedData: boolean[];
+  private readonly endedPartitions: boolean[];
+  private restored: readonly RestoredRecords[];
+  private channelsWithData: number;
   private openChannels: number;
+  private dataEnded = false;
+  private drained = false;
   private next = 0;
   /** The batch that was begun, how far it is, and the channel it came from. */
   private batch: ElementBatch | undefined;
   private position = 0;
   private batchChannel = 0;
 
-  constructor(channels: readonly InputChannel[], chain: OperatorChain) {
+  constructor(
+    channels: readonly InputChannel[],
+    chain: OperatorChain,
+    restored: readonly RestoredRecords[],
+    dependencies: GateDependencies,
+  ) {
     this.channels = channels;
     this.chain = chain;
-    this.ended = channels.map(() => false);
+    this.restored = restored;
+    this.endedData = channels.map(() => false);
+    this.endedPartitions = channels.map(() => false);
+    this.channelsWithData = channels.length;
     this.openChannels = channels.length;
     this.valve = new WatermarkValve(channels.length, {
       emitWatermark: (t) => chain.processWatermark(t),
       emitIdle: (idle) => chain.processIdle(idle),
     });
+    this.barriers = new CheckpointBarrierHandler(channels, {
+      ...dependencies,
+      begunBatch: () => this.batch && { channel: this.batchChannel, batch: this.batch, from: this.position },
+    });
+  }
+
+  /** Whether the data ended for a savepoint with which the job stops: its barrier follows. */
+  get isDrained(): boolean {
+    return this.drained;
+  }
+
+  lookAhead(): void {
+    this.barriers.lookAhead();
   }
 
   step(maxRecords: number): InputStep {
-    if (this.batch === undefined && !this.take()) return this.openChannels === 0 ? 'END' : 'EMPTY';
+    if (this.restored.length > 0) {
+      this.processRestored();
+      return 'MORE';
+    }
+    if (this.batch === undefined && !this.take()) return this.state('EMPTY');
     const { batch } = this;
     if (batch !== undefined) this.processRecords(batch, maxRecords);
-    return this.openChannels === 0 ? 'END' : 'MORE';
+    return this.state('MORE');
   }
 
   awaitData(): void {
     // Channels wake the task by themselves whenever something is written.
+  }
+
+  close(): void {
+    this.barriers.close();
+    for (const { channel } of this.channels) channel.close();
+  }
+
+  private state(otherwise: InputStep): InputStep {
+    if (!this.dataEnded && this.channelsWithData === 0) {
+      this.dataEnded = true;
+      return 'END_OF_DATA';
+    }
+    return this.openChannels === 0 ? 'END' : otherwise;
+  }
+
+  private processRestored(): void {
+    for (const { input, records, accepts } of this.restored) {
+      const values: unknown[] = [];
+      const timestamps: number[] = [];
+      decodeRecords(records, (value, timestamp) => {
+        if (!accepts(value)) return;
+        values.push(value);
+        timestamps.push(timestamp);
+      });
+      const process = this.chain.compiled.inputs[input] as (typeof this.chain.compiled.inputs)[0];
+      process(values, Float64Array.from(timestamps), 0, values.length);
+    }
+    this.restored = [];
   }
 
   private processRecords(batch: ElementBatch, maxRecords: number): void {
@@ -61,10 +139,12 @@ export class GateInput implements TaskInput {
   private take(): boolean {
     for (let tried = 0; tried < this.channels.length; tried++) {
       const index = this.next;
-      this.next = (index + 1) % this.channels.length;
+      this.next = index + 1 === this.channels.length ? 0 : index + 1;
+      if (this.barriers.isBlocked(index)) continue;
       const element = (this.channels[index] as InputChannel).channel.poll();
       if (element === undefined) continue;
       if (element instanceof ElementBatch) {
+        this.barriers.batchTaken(index, element);
         this.batch = element;
         this.position = 0;
         this.batchChannel = index;
@@ -82,18 +162,32 @@ export class GateInput implements TaskInput {
       case 'WATERMARK_STATUS':
         this.valve.status(index, event.idle);
         break;
+      case 'CHECKPOINT_BARRIER':
+        this.barriers.barrier(index, event);
+        break;
       case 'END_OF_DATA':
-        this.endChannel(index);
+        this.drained ||= event.drained === true;
+        this.endData(index);
+        break;
+      case 'END_OF_PARTITION':
+        this.endPartition(index);
         break;
     }
   }
 
-  private endChannel(index: number): void {
-    this.ended[index] = true;
-    this.openChannels--;
+  private endData(index: number): void {
+    this.endedData[index] = true;
+    this.channelsWithData--;
     this.valve.end(index);
     const { input } = this.channels[index] as InputChannel;
-    const inputEnded = this.channels.every((c, i) => c.input !== input || this.ended[i]);
+    const inputEnded = this.channels.every((c, i) => c.input !== input || this.endedData[i]);
     if (inputEnded) this.chain.head.operator.endInput?.(input);
+  }
+
+  private endPartition(index: number): void {
+    if (this.endedPartitions[index]) return;
+    this.endedPartitions[index] = true;
+    this.openChannels--;
+    this.barriers.endOfPartition(index);
   }
 }

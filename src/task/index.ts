@@ -1,7 +1,8 @@
 export { type BatchFunction, type CompiledChain, compileChain, type RecordWriter } from './chain-compiler.ts';
 export { type ExecutionState, isTerminal } from './execution-state.ts';
-export type { InputChannel } from './gate-input.ts';
+export type { InputChannel, RestoredRecords } from './gate-input.ts';
 export { Mailbox } from './mailbox.ts';
 export { type ChainOutput, OperatorChain } from './operator-chain.ts';
-export { channelTarget, StreamTask, type StreamTaskDependencies } from './stream-task.ts';
+export { createEdgeWriter } from './record-writers.ts';
+export { StreamTask, type StreamTaskDependencies, type StreamTaskOptions } from './stream-task.ts';
 export { type StepResult, TaskThread, type ThreadTask } from './task-thread.ts';

@@ -10,7 +10,11 @@ import {
   OperatorHost,
   type OperatorHostDependencies,
   type OperatorHostOptions,
+  type OperatorRestoreHandles,
+  type OperatorStateHandles,
+  type PendingOperatorSnapshot,
 } from '../operators/index.ts';
+import type { CheckpointInput, CheckpointOutput } from '../state/index.ts';
 import { type ChainNode, type ChainTarget, type CompiledChain, compileChain, type RecordWriter } from './chain-compiler.ts';
 
 /** A way out of the chain. */
@@ -26,6 +30,12 @@ export type ChainHostDependencies = Omit<OperatorHostDependencies, 'metrics' | '
   readonly metrics: MetricGroup;
   sendToCoordinator(operatorId: string, event: unknown): void;
 };
+
+/** A snapshot of all operators whose content is fixed. */
+export interface PendingChainSnapshot {
+  /** Resolves when everything is durable, by operator id. @throws MillraceError the first failure, when all have ended */
+  write(output: CheckpointOutput): Promise<Record<string, OperatorStateHandles>>;
+}
 
 export class OperatorChain {
   /** In topological order; the first is the head. */
@@ -84,6 +94,56 @@ export class OperatorChain {
       for (const [tag, side] of this.compiled.sideCollects[i] ?? []) host.output.sideCollects.set(tag, side);
       this.registerMetrics(i);
     });
+  }
+
+  /** Takes over the state of a checkpoint; before `open`. @throws MillraceError as `OperatorHost.restore` */
+  async restore(operators: Readonly<Record<string, OperatorRestoreHandles>>, input: CheckpointInput): Promise<void> {
+    for (const host of this.hosts) {
+      const restore = operators[host.options.operatorId];
+      if (restore) await host.restore(restore, input);
+    }
+  }
+
+  /** `undefined` if no operator has anything to do before a barrier: then the snapshot can be taken at once. */
+  prepareSnapshotPreBarrier(checkpointId: number): Promise<void> | undefined {
+    const hosts = this.hosts.filter((host) => host.operator.prepareSnapshotPreBarrier);
+    if (hosts.length === 0) return undefined;
+    return (async () => {
+      for (const host of hosts) await host.prepareSnapshotPreBarrier(checkpointId);
+    })();
+  }
+
+  /** The synchronous part of a snapshot of all operators. @throws MillraceError as `OperatorHost.startSnapshot` */
+  startSnapshot(checkpointId: number, canonical: boolean): PendingChainSnapshot {
+    const pending: PendingOperatorSnapshot[] = [];
+    try {
+      for (const host of this.hosts) pending.push(host.startSnapshot(checkpointId, { canonical }));
+    } catch (error) {
+      for (const snapshot of pending) snapshot.discard();
+      throw error;
+    }
+    return {
+      write: async (output) => {
+        const results = await Promise.allSettled(pending.map((snapshot) => snapshot.write(output)));
+        const failed = results.find((r) => r.status === 'rejected');
+        if (failed) throw failed.reason;
+        return Object.fromEntries(
+          results.map((r, i) => [
+            (this.hosts[i] as OperatorHost).options.operatorId,
+            (r as PromiseFulfilledResult<OperatorStateHandles>).value,
+          ]),
+        );
+      },
+    };
+  }
+
+  /** Resolves when every operator has committed what belongs to the checkpoint. */
+  async notifyCheckpointComplete(checkpointId: number): Promise<void> {
+    for (const host of this.hosts) await host.notifyCheckpointComplete(checkpointId);
+  }
+
+  async notifyCheckpointAborted(checkpointId: number): Promise<void> {
+    for (const host of this.hosts) await host.notifyCheckpointAborted(checkpointId);
   }
 
   processWatermark(timestamp: number): void {

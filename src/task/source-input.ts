@@ -14,6 +14,7 @@ export class SourceInput implements TaskInput {
   private readonly operator: SourceOperator<unknown>;
   private readonly batch = new RecordBatch<unknown>();
   private ended = false;
+  private stopped = false;
   private bytesIn = 0;
 
   constructor(chain: OperatorChain) {
@@ -23,7 +24,7 @@ export class SourceInput implements TaskInput {
   }
 
   step(maxRecords: number): InputStep {
-    if (this.ended) return 'END';
+    if (this.ended || this.stopped) return 'EMPTY';
     const { batch } = this;
     const status = this.poll(maxRecords);
     if (batch.length > 0) {
@@ -40,12 +41,35 @@ export class SourceInput implements TaskInput {
       this.ended = true;
       this.operator.emitPeriodic();
       this.chain.processWatermark(MAX_WATERMARK);
-      return 'END';
+      return 'END_OF_DATA';
     }
     return status === 'MORE_AVAILABLE' ? 'MORE' : 'EMPTY';
   }
 
+  /** Takes no more records; with `drain`, as if the input had ended here. */
+  stop(drain: boolean): void {
+    this.stopped = true;
+    if (!drain || this.ended) return;
+    this.ended = true;
+    this.operator.emitPeriodic();
+    this.chain.processWatermark(MAX_WATERMARK);
+  }
+
+  /** Takes records again: the savepoint that it was stopped for came to nothing. */
+  resume(): void {
+    this.stopped = false;
+  }
+
+  lookAhead(): void {
+    // The coordinator's triggers come as mails.
+  }
+
+  close(): void {
+    // The operator closes its reader.
+  }
+
   awaitData(wake: () => void, fail: (error: unknown) => void): void {
+    if (this.ended || this.stopped) return;
     this.operator.readerAvailable().then(wake, (error) => fail(this.chain.head.attribute(error)));
   }
 

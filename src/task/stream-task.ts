@@ -1,23 +1,40 @@
 /**
  * One subtask of one vertex: a mailbox loop around an operator chain.
  *
- * A step is: run the mails; if the way out is full or an operator is busy, wait; otherwise take one bounded portion of
- * input. All of it happens on the task's thread, one thing at a time. The end of input starts the asynchronous finish
- * (operators wait for what they have under way) during which mails still run. A failure or a cancellation from any point
- * leads through `close`, once.
+ * A step is: run the mails; look for checkpoint barriers; if the way out is full or an operator is busy, wait; otherwise take one
+ * bounded portion of input. All of it happens on the task's thread, one thing at a time. The end of the data starts the
+ * asynchronous finish (operators wait for what they have under way) during which mails still run. With checkpoints on, the
+ * task then stays until a checkpoint taken after its finish is complete, so that everything is committed. A failure or a
+ * cancellation from any point leads through `close`, once.
  */
 import { type Clock, type Logger, MillraceError, toError } from '../common/index.ts';
 import type { CoordinatorEvent } from '../connector/index.ts';
-import type { LocalChannel } from '../network/index.ts';
-import type { EventTarget, SourceOperator } from '../operators/index.ts';
+import type { ChannelWriter, CheckpointBarrier } from '../network/index.ts';
+import type { SourceOperator } from '../operators/index.ts';
+import type { CheckpointMetrics, TaskStateSnapshot } from '../protocol/index.ts';
+import type { CheckpointOutput } from '../state/index.ts';
+import type { AlignmentInfo } from './checkpoint-barrier-handler.ts';
 import { type ExecutionState, isTerminal, transitionExecution } from './execution-state.ts';
-import { GateInput, type InputChannel } from './gate-input.ts';
+import { GateInput, type InputChannel, type RestoredRecords } from './gate-input.ts';
+import type { InFlightCapture } from './in-flight-capture.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { OperatorChain } from './operator-chain.ts';
+import { broadcastEvent } from './record-writers.ts';
 import { SourceInput } from './source-input.ts';
+import { TaskCheckpoints } from './task-checkpoints.ts';
 import type { InputStep, TaskInput } from './task-input.ts';
 import type { StepResult, ThreadTask } from './task-thread.ts';
 import { TaskTimes } from './task-times.ts';
+
+export interface StreamTaskOptions {
+  readonly name: string;
+  /** Whether what the task writes out is committed by checkpoints. */
+  readonly checkpointingEnabled: boolean;
+  /** How long written records may wait for their buffer to fill; −1: as long as it takes. */
+  readonly bufferTimeoutMs: number;
+  /** The task had finished before the checkpoint that the job goes on from: it only ends again. */
+  readonly finishedBefore: boolean;
+}
 
 export interface StreamTaskDependencies {
   readonly clock: Clock;
@@ -25,9 +42,15 @@ export interface StreamTaskDependencies {
   readonly chain: OperatorChain;
   readonly mailbox: Mailbox;
   readonly inputs: readonly InputChannel[];
-  readonly outputs: readonly LocalChannel[];
+  readonly outputs: readonly ChannelWriter[];
   /** Wakes this task on its thread. */
   readonly wake: () => void;
+  /** Brings the operators to the state that the task goes on from, before they open. @returns what was in flight */
+  restore?(): Promise<readonly RestoredRecords[]>;
+  openOutput(directory: string): CheckpointOutput;
+  acknowledge(checkpointId: number, state: TaskStateSnapshot, metrics: CheckpointMetrics): void;
+  decline(checkpointId: number, reason: Error): void;
+  endOfData(): void;
   onStateChange(state: ExecutionState, error?: Error): void;
 }
 
@@ -36,38 +59,61 @@ const FIRST_BATCH_RECORDS = 64;
 const GROW_BELOW_MS = 0.25;
 const SHRINK_ABOVE_MS = 1;
 
+/** FINISHING: operators finish. FINISHED_DATA: only barriers come, until a checkpoint has committed everything. */
+type Phase = 'DATA' | 'FINISHING' | 'FINISHED_DATA';
+
 export class StreamTask implements ThreadTask {
   readonly name: string;
   readonly chain: OperatorChain;
   readonly times: TaskTimes;
+  readonly checkpoints: TaskCheckpoints;
+  private readonly options: StreamTaskOptions;
   private readonly dependencies: StreamTaskDependencies;
   private input!: TaskInput;
   private state: ExecutionState = 'CREATED';
   private batchRecords = FIRST_BATCH_RECORDS;
-  private finishing = false;
-  /** An operator that waits for the outside, or a reader without data; the step that ends the wait clears it. */
+  private phase: Phase = 'DATA';
+  /** What the task waits for; the callback that ends the wait clears it. */
   private waiting: 'OPERATOR' | 'INPUT' | undefined;
+  /** A checkpoint is being prepared: no input is taken. */
+  private preparing = false;
+  /** Called when operators have finished: checkpoints that came meanwhile. */
+  private deferred: (() => void)[] = [];
+  /** The task ends when a checkpoint from this one on is complete. */
+  private lastCheckpointId: number | undefined;
+  /** Of the savepoint with which the task stops. */
+  private stopping: { readonly checkpointId: number; readonly drain: boolean } | undefined;
+  /** The data ends for a savepoint that comes behind it. */
+  private drained = false;
+  private committing: Promise<void> = Promise.resolve();
+  private lastFlushMs = 0;
   private failure: unknown;
   private stepping = false;
   private ending = false;
   private opening: Promise<void> = Promise.resolve();
 
-  constructor(name: string, dependencies: StreamTaskDependencies) {
-    this.name = name;
+  constructor(options: StreamTaskOptions, dependencies: StreamTaskDependencies) {
+    this.name = options.name;
+    this.options = options;
     this.dependencies = dependencies;
     this.chain = dependencies.chain;
     this.times = new TaskTimes(dependencies.clock);
+    this.checkpoints = new TaskCheckpoints(dependencies);
   }
 
   get executionState(): ExecutionState {
     return this.state;
   }
 
-  /** Opens the operators. @returns whether the task is ready to run: it is not if it failed or was canceled meanwhile */
+  /** Restores and opens the operators. @returns whether the task is ready to run: not if it failed or was canceled meanwhile */
   async initialize(): Promise<boolean> {
     if (this.state !== 'CREATED') return false;
     this.changeState('INITIALIZING');
-    this.opening = this.chain.open();
+    let restored: readonly RestoredRecords[] = [];
+    this.opening = (async () => {
+      if (this.dependencies.restore) restored = await this.dependencies.restore();
+      if (this.executionState === 'INITIALIZING') await this.chain.open();
+    })();
     try {
       await this.opening;
     } catch (error) {
@@ -75,12 +121,7 @@ export class StreamTask implements ThreadTask {
       return false;
     }
     if (this.executionState !== 'INITIALIZING') return false;
-    const { inputs } = this.dependencies;
-    this.input = inputs.length === 0 ? new SourceInput(this.chain) : new GateInput(inputs, this.chain);
-    for (const { channel } of inputs) {
-      channel.onData = () => this.onData();
-      channel.drain = () => this.drain();
-    }
+    this.connectInput(restored);
     for (const output of this.dependencies.outputs) output.onAvailable = this.dependencies.wake;
     return true;
   }
@@ -89,6 +130,11 @@ export class StreamTask implements ThreadTask {
   run(): void {
     if (this.state !== 'INITIALIZING') return;
     this.changeState('RUNNING');
+    if (this.options.finishedBefore) {
+      this.phase = 'FINISHING';
+      this.endData();
+      this.dependencies.mailbox.post(() => void this.leave());
+    }
     this.dependencies.wake();
   }
 
@@ -118,6 +164,40 @@ export class StreamTask implements ThreadTask {
     });
   }
 
+  /** The coordinator starts a checkpoint here: this task has no producers, or all of them have ended. */
+  triggerCheckpoint(barrier: CheckpointBarrier): void {
+    if (this.state !== 'RUNNING' || this.ending) {
+      const reason = `Task '${this.name}' is ${this.state}.`;
+      this.dependencies.decline(barrier.checkpointId, new MillraceError('CHECKPOINT_FAILED', reason));
+      return;
+    }
+    this.dependencies.mailbox.post(() => this.whenNotFinishing(() => this.startTriggered(barrier)));
+  }
+
+  /** The checkpoint is complete: operators commit, and the task ends if it waited for that. */
+  notifyCheckpointComplete(checkpointId: number): void {
+    if (isTerminal(this.state) || this.ending) return;
+    this.committing = this.committing
+      .then(() => this.chain.notifyCheckpointComplete(checkpointId))
+      .then(() => {
+        if (this.lastCheckpointId === undefined || checkpointId < this.lastCheckpointId) return;
+        this.lastCheckpointId = undefined;
+        this.dependencies.mailbox.post(() => void this.leave());
+      });
+    this.committing.catch((error) => this.failLater(error));
+  }
+
+  notifyCheckpointAborted(checkpointId: number): void {
+    if (isTerminal(this.state) || this.ending) return;
+    this.dependencies.mailbox.post(() => {
+      this.checkpoints.aborted(checkpointId);
+      if (this.input instanceof GateInput) this.input.barriers.aborted(checkpointId);
+      if (this.stopping?.checkpointId === checkpointId) this.resume(this.stopping.drain);
+    });
+    this.committing = this.committing.then(() => this.chain.notifyCheckpointAborted(checkpointId));
+    this.committing.catch((error) => this.failLater(error));
+  }
+
   /**
    * Stops without finishing; what was not flushed is lost. Resolves when everything is released. What is opening is
    * closed when it is open, and a batch that is being processed (the call may come from within it) comes to its end first.
@@ -129,6 +209,25 @@ export class StreamTask implements ThreadTask {
     await this.end('CANCELED', undefined);
   }
 
+  private connectInput(restored: readonly RestoredRecords[]): void {
+    const { inputs, clock, mailbox } = this.dependencies;
+    if (inputs.length === 0) {
+      this.input = new SourceInput(this.chain);
+      return;
+    }
+    this.input = new GateInput(inputs, this.chain, restored, {
+      clock,
+      post: (mail) => mailbox.post(mail),
+      perform: (barrier, info, capture) => this.performCheckpoint(barrier, info, capture),
+      decline: (checkpointId, reason) => this.dependencies.decline(checkpointId, reason),
+    });
+    for (const { channel } of inputs) {
+      channel.onData = () => this.onData();
+      channel.onBarrierAnnounced = () => this.onData();
+      channel.drain = () => this.drain();
+    }
+  }
+
   private process(maxRecords: number): StepResult {
     const { mailbox } = this.dependencies;
     if (!mailbox.isEmpty) {
@@ -136,15 +235,19 @@ export class StreamTask implements ThreadTask {
       this.waiting = undefined;
     }
     if (this.failure !== undefined) throw this.failure;
-    if (this.finishing) return 'WAIT';
+    if (this.phase === 'FINISHING' || this.preparing) return 'WAIT';
+    this.input.lookAhead();
+    if (this.preparing) return 'WAIT';
     if (!this.outputsAvailable()) {
       this.times.become('BACKPRESSURED');
+      this.flush();
       return 'WAIT';
     }
     if (this.waiting === 'OPERATOR') return 'WAIT';
     const blocked = this.chain.isAvailable();
     if (blocked) {
       this.times.become('BACKPRESSURED');
+      this.flush();
       this.waitFor('OPERATOR', blocked);
       return 'WAIT';
     }
@@ -153,7 +256,13 @@ export class StreamTask implements ThreadTask {
     const { clock } = this.dependencies;
     const startMs = clock.monotonicMs();
     const result = this.input.step(maxRecords);
-    this.adaptBatch(clock.monotonicMs() - startMs);
+    const endMs = clock.monotonicMs();
+    this.adaptBatch(endMs - startMs);
+    const { bufferTimeoutMs } = this.options;
+    if (bufferTimeoutMs >= 0 && endMs - this.lastFlushMs >= bufferTimeoutMs) {
+      this.lastFlushMs = endMs;
+      this.flush();
+    }
     return this.afterStep(result);
   }
 
@@ -161,12 +270,15 @@ export class StreamTask implements ThreadTask {
     switch (result) {
       case 'MORE':
         return 'MORE';
-      case 'END':
-        this.finishing = true;
+      case 'END_OF_DATA':
+        this.drained = this.input instanceof GateInput && this.input.isDrained;
+        this.phase = 'FINISHING';
         void this.finish();
         return 'WAIT';
+      case 'END':
       case 'EMPTY': {
         this.times.become('IDLE');
+        this.flush();
         if (this.dependencies.inputs.length === 0) {
           this.waiting = 'INPUT';
           this.input.awaitData(
@@ -179,16 +291,90 @@ export class StreamTask implements ThreadTask {
     }
   }
 
+  private startTriggered(barrier: CheckpointBarrier): void {
+    if (this.input instanceof GateInput) {
+      this.input.barriers.trigger(barrier);
+      return;
+    }
+    const { stop } = barrier.options;
+    const aligned: AlignmentInfo = { alignmentDurationMs: 0, unaligned: false };
+    const perform = (): void => this.performCheckpoint(barrier, aligned, () => undefined);
+    if (stop === undefined || !(this.input instanceof SourceInput)) {
+      perform();
+      return;
+    }
+    this.input.stop(stop === 'TERMINATE');
+    if (stop === 'SUSPEND' || this.phase !== 'DATA') {
+      perform();
+      return;
+    }
+    this.drained = true;
+    this.phase = 'FINISHING';
+    this.deferred.push(perform);
+    void this.finish();
+  }
+
+  /** Operators first do what must be done before the barrier; without waiting if none has to wait. */
+  private performCheckpoint(barrier: CheckpointBarrier, info: AlignmentInfo, capture: () => InFlightCapture | undefined): void {
+    const { checkpointId, options } = barrier;
+    const take = (): void => {
+      const finished = this.phase === 'FINISHED_DATA';
+      if (finished || options.stop !== undefined) this.lastCheckpointId ??= checkpointId;
+      if (options.stop !== undefined) this.stopping = { checkpointId, drain: options.stop === 'TERMINATE' };
+      this.checkpoints.take(barrier, info, capture, finished);
+    };
+    const preparing = this.chain.prepareSnapshotPreBarrier(checkpointId);
+    if (preparing === undefined) {
+      take();
+      return;
+    }
+    this.preparing = true;
+    preparing.then(
+      () =>
+        this.dependencies.mailbox.post(() => {
+          this.preparing = false;
+          take();
+          if (this.phase !== 'FINISHING') this.runDeferred();
+        }),
+      (error) => this.failLater(error),
+    );
+  }
+
+  private whenNotFinishing(action: () => void): void {
+    if (this.phase === 'FINISHING' || this.preparing) this.deferred.push(action);
+    else action();
+  }
+
+  private runDeferred(): void {
+    const { deferred } = this;
+    this.deferred = [];
+    for (const action of deferred) this.whenNotFinishing(action);
+  }
+
+  /** The savepoint with which the task was to stop came to nothing: it goes on, unless it has closed event time already. */
+  private resume(drain: boolean): void {
+    this.stopping = undefined;
+    this.lastCheckpointId = undefined;
+    if (drain) {
+      throw new MillraceError(
+        'CHECKPOINT_FAILED',
+        `Task '${this.name}' had drained its input for a savepoint that failed; it starts again from the last checkpoint.`,
+      );
+    }
+    if (this.input instanceof SourceInput) this.input.resume();
+    this.dependencies.wake();
+  }
+
   /** Reads on in the middle of a producer's write, because the channel is full and the producer cannot stop. */
   private drain(): void {
     if (this.stepping || this.state !== 'RUNNING') return;
-    for (let i = 0; i < 64 && this.dependencies.inputs.some((c) => !c.channel.isAvailable); i++) {
+    for (let i = 0; i < 64 && this.dependencies.inputs.some((c) => c.channel.isFull); i++) {
       if (this.step() !== 'MORE') return;
     }
   }
 
   private onData(): void {
-    if (!this.finishing) this.dependencies.wake();
+    if (this.phase !== 'FINISHING') this.dependencies.wake();
   }
 
   private waitFor(what: 'OPERATOR' | 'INPUT', promise: Promise<void>): void {
@@ -215,6 +401,10 @@ export class StreamTask implements ThreadTask {
     return true;
   }
 
+  private flush(): void {
+    for (const output of this.dependencies.outputs) output.flush();
+  }
+
   private adaptBatch(tookMs: number): void {
     if (tookMs > SHRINK_ABOVE_MS) this.batchRecords = Math.max(1, this.batchRecords >> 1);
     else if (tookMs < GROW_BELOW_MS) this.batchRecords = Math.min(MAX_BATCH_RECORDS, this.batchRecords * 2);
@@ -223,11 +413,31 @@ export class StreamTask implements ThreadTask {
   private async finish(): Promise<void> {
     try {
       await this.chain.finish();
-      for (const output of this.dependencies.outputs) output.writeEvent({ type: 'END_OF_DATA' });
+      if (this.ending) return;
+      this.endData();
     } catch (error) {
       await this.end('FAILED', error);
       return;
     }
+    if (!this.options.checkpointingEnabled && !this.drained) {
+      await this.leave();
+      return;
+    }
+    this.dependencies.mailbox.post(() => {
+      this.phase = 'FINISHED_DATA';
+      this.runDeferred();
+      this.dependencies.endOfData();
+    });
+  }
+
+  private endData(): void {
+    broadcastEvent(this.dependencies.outputs, { type: 'END_OF_DATA', ...(this.drained ? { drained: true } : {}) });
+  }
+
+  /** The task has nothing more to do. */
+  private async leave(): Promise<void> {
+    if (this.ending) return;
+    broadcastEvent(this.dependencies.outputs, { type: 'END_OF_PARTITION' });
     await this.end('FINISHED', undefined);
   }
 
@@ -235,6 +445,7 @@ export class StreamTask implements ThreadTask {
     if (this.ending) return;
     this.ending = true;
     let error = cause === undefined ? undefined : this.withTaskName(cause);
+    this.checkpoints.close();
     try {
       await this.chain.close();
     } catch (closeError) {
@@ -244,6 +455,8 @@ export class StreamTask implements ThreadTask {
           task: this.name,
         });
     }
+    this.input?.close();
+    for (const output of this.dependencies.outputs) output.close();
     this.dependencies.mailbox.clear();
     this.times.become('IDLE');
     const canceled = this.state === 'CANCELING' && outcome === 'FINISHED';
@@ -263,12 +476,4 @@ export class StreamTask implements ThreadTask {
     this.state = transitionExecution(this.state, to);
     this.dependencies.onStateChange(to, error);
   }
-}
-
-/** The end of a chain towards a channel. */
-export function channelTarget(channel: LocalChannel): EventTarget & { write(value: unknown, timestamp: number): void } {
-  return Object.assign(channel, {
-    processWatermark: (timestamp: number) => channel.writeEvent({ type: 'WATERMARK', timestamp }),
-    processIdle: (idle: boolean) => channel.writeEvent({ type: 'WATERMARK_STATUS', idle }),
-  });
 }

@@ -1,30 +1,67 @@
 /**
- * Runs the tasks of jobs on one thread: makes them from their descriptors, connects them by local channels, and reports
- * their states. The functions of a job come from its program, by operator id.
+ * Runs the tasks of jobs on one thread: makes them from their descriptors, connects them by channels, and reports their
+ * states. The functions of a job come from its program, by operator id.
  */
 import { type JobId, type Logger, MillraceError, type Platform, serializeError } from '../common/index.ts';
 import type { CoordinatorEvent } from '../connector/index.ts';
-import type { JobEdge } from '../graph/index.ts';
-import type { MetricRegistry } from '../metrics/index.ts';
-import { LocalChannel } from '../network/index.ts';
-import type { Accumulator, Program } from '../operators/index.ts';
-import type { ExecutionAttemptId, JobMasterGateway, TaskDeploymentDescriptor, TaskExecutorGateway } from '../protocol/index.ts';
-import { createKeyedStateBackend, createOperatorStateBackend } from '../state/index.ts';
-import { channelTarget, Mailbox, OperatorChain, StreamTask, TaskThread } from '../task/index.ts';
+import { consumersOf, isPointwise, producersOf } from '../graph/index.ts';
+import { type MetricGroup, type MetricRegistry, metricValue } from '../metrics/index.ts';
+import type { ChannelWriter } from '../network/index.ts';
+import type { Accumulator, KeySelector, Program } from '../operators/index.ts';
+import type {
+  CheckpointOptions,
+  ExecutionAttemptId,
+  JobMasterGateway,
+  MetricSample,
+  TaskConnection,
+  TaskDeploymentDescriptor,
+  TaskExecutorGateway,
+} from '../protocol/index.ts';
+import {
+  type CheckpointInput,
+  type CheckpointOutput,
+  createKeyedStateBackend,
+  createOperatorStateBackend,
+  encodeKey,
+  keyGroupOf,
+  keyGroupRange,
+} from '../state/index.ts';
+import {
+  type ChainOutput,
+  createEdgeWriter,
+  type InputChannel,
+  Mailbox,
+  OperatorChain,
+  type RestoredRecords,
+  StreamTask,
+  TaskThread,
+} from '../task/index.ts';
+import type { ChannelProvider } from './channel-provider.ts';
+
+/** The files of checkpoints, as tasks see them. */
+export interface TaskCheckpointStorage {
+  openOutput(directory: string): CheckpointOutput;
+  readonly input: CheckpointInput;
+}
 
 export interface TaskExecutorDependencies {
   readonly platform: Platform;
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
+  readonly channels: ChannelProvider;
   programOf(jobId: JobId): Program;
   jobMasterOf(jobId: JobId): JobMasterGateway;
+  checkpointStorageOf(jobId: JobId): TaskCheckpointStorage;
 }
+
+type Accumulators = Map<string, Accumulator<unknown, unknown>>;
 
 interface JobTasks {
   readonly thread: TaskThread;
+  /** By attempt; those that have ended are forgotten. */
   readonly tasks: Map<string, StreamTask>;
-  readonly channels: Map<string, LocalChannel>;
-  readonly accumulators: Map<string, Accumulator<unknown, unknown>>[];
+  /** By subtask: those of its last attempt. */
+  readonly accumulators: Map<string, Accumulators>;
 }
 
 export class TaskExecutor implements TaskExecutorGateway {
@@ -55,9 +92,26 @@ export class TaskExecutor implements TaskExecutorGateway {
     this.task(attempt)?.handleCoordinatorEvent(event as CoordinatorEvent);
   }
 
+  async triggerCheckpoint(
+    attempt: ExecutionAttemptId,
+    checkpointId: number,
+    timestampMs: number,
+    options: CheckpointOptions,
+  ): Promise<void> {
+    this.task(attempt)?.triggerCheckpoint({ type: 'CHECKPOINT_BARRIER', checkpointId, timestampMs, options });
+  }
+
+  async notifyCheckpointComplete(attempt: ExecutionAttemptId, checkpointId: number): Promise<void> {
+    this.task(attempt)?.notifyCheckpointComplete(checkpointId);
+  }
+
+  async notifyCheckpointAborted(attempt: ExecutionAttemptId, checkpointId: number): Promise<void> {
+    this.task(attempt)?.notifyCheckpointAborted(checkpointId);
+  }
+
   async requestAccumulators(jobId: JobId): Promise<Readonly<Record<string, unknown>>> {
-    const merged = new Map<string, Accumulator<unknown, unknown>>();
-    for (const own of this.jobs.get(jobId)?.accumulators ?? []) {
+    const merged: Accumulators = new Map();
+    for (const own of this.jobs.get(jobId)?.accumulators.values() ?? []) {
       for (const [name, accumulator] of own) {
         const known = merged.get(name);
         if (known) known.merge(accumulator);
@@ -67,15 +121,26 @@ export class TaskExecutor implements TaskExecutorGateway {
     return Object.fromEntries([...merged].map(([name, accumulator]) => [name, accumulator.getLocalValue()]));
   }
 
+  async requestMetrics(jobId: JobId): Promise<readonly MetricSample[]> {
+    const { metrics } = this.dependencies;
+    metrics.sampleMeters();
+    const samples: MetricSample[] = [];
+    for (const { scope, name, metric } of metrics.all()) {
+      if (scope[0] === jobId) samples.push({ scope: scope.slice(1), name, value: metricValue(metric) });
+    }
+    return samples;
+  }
+
   async releaseJob(jobId: JobId): Promise<void> {
     this.jobs.delete(jobId);
+    this.dependencies.channels.release(jobId);
   }
 
   private jobTasks(jobId: JobId): JobTasks {
     let job = this.jobs.get(jobId);
     if (job === undefined) {
       const { clock, scheduler } = this.dependencies.platform;
-      job = { thread: new TaskThread(clock, scheduler), tasks: new Map(), channels: new Map(), accumulators: [] };
+      job = { thread: new TaskThread(clock, scheduler), tasks: new Map(), accumulators: new Map() };
       this.jobs.set(jobId, job);
     }
     return job;
@@ -86,18 +151,22 @@ export class TaskExecutor implements TaskExecutorGateway {
   }
 
   private createTask(descriptor: TaskDeploymentDescriptor, job: JobTasks): StreamTask {
-    const { attempt, vertex, jobName, taskName, parallelism, settings } = descriptor;
+    const { attempt, vertex, jobName, taskName, parallelism, settings, restore } = descriptor;
     const { platform, logger } = this.dependencies;
     const { clock, random } = platform;
     const master = this.dependencies.jobMasterOf(attempt.jobId);
     const program = this.dependencies.programOf(attempt.jobId);
-    const metrics = this.dependencies.metrics.group(attempt.jobId, taskName, String(attempt.subtaskIndex));
-    const accumulators = new Map<string, Accumulator<unknown, unknown>>();
-    job.accumulators.push(accumulators);
+    const storage = this.dependencies.checkpointStorageOf(attempt.jobId);
+    const metricScope = [attempt.jobId, taskName, String(attempt.subtaskIndex)];
+    this.dependencies.metrics.remove(...metricScope);
+    const metrics = this.dependencies.metrics.group(...metricScope);
+    const accumulators: Accumulators = new Map();
+    job.accumulators.set(`${attempt.vertexId}/${attempt.subtaskIndex}`, accumulators);
 
     let wake: () => void = () => {};
     const mailbox = new Mailbox(() => wake());
-    const outputs = this.channels(job, descriptor.produces);
+    const outputs = descriptor.produces.map((connection) => this.createOutput(attempt, connection, program));
+    const inputs = descriptor.consumes.flatMap((connection, edge) => this.createInputs(attempt, connection, edge));
     const chain = new OperatorChain(
       vertex,
       (operatorId) => {
@@ -105,11 +174,7 @@ export class TaskExecutor implements TaskExecutorGateway {
         if (definition) return definition;
         throw new MillraceError('INTERNAL', `The program of job '${jobName}' has no operator ${operatorId}.`);
       },
-      outputs.map(({ edge, channel }) => ({
-        node: edge.sourceNode,
-        ...(edge.sideOutput === undefined ? {} : { sideOutput: edge.sideOutput }),
-        writer: channelTarget(channel),
-      })),
+      outputs,
       {
         jobName,
         taskName,
@@ -126,42 +191,169 @@ export class TaskExecutor implements TaskExecutorGateway {
         metrics,
         mailbox: { execute: (mail) => mailbox.post(mail) },
         accumulators,
-        createKeyedStateBackend: () => createKeyedStateBackend({ clock, maxParallelism: vertex.maxParallelism }),
+        createKeyedStateBackend: (range) =>
+          createKeyedStateBackend({ clock, maxParallelism: vertex.maxParallelism, keyGroupRange: range }),
         createOperatorStateBackend: () => createOperatorStateBackend(),
         sendToCoordinator: (operatorId, event) => master.operatorEventFromTask(attempt, operatorId, event),
       },
     );
-    const task = new StreamTask(taskName, {
-      clock,
-      logger,
-      chain,
-      mailbox,
-      inputs: this.channels(job, descriptor.consumes).map(({ edge, channel }) => ({ channel, input: edge.input })),
-      outputs: outputs.map((o) => o.channel),
-      wake: () => wake(),
-      onStateChange: (state, error) => {
-        if (state === 'CREATED') return;
-        master.updateTaskState({ attempt, state, ...(error ? { error: serializeError(error) } : {}) });
+    const channels = outputs.flatMap((o) => o.channels);
+    const key = taskKey(attempt);
+    const task = new StreamTask(
+      {
+        name: taskName,
+        checkpointingEnabled: settings.checkpointing.intervalMs !== undefined,
+        bufferTimeoutMs: settings.bufferTimeoutMs,
+        finishedBefore: restore?.finished === true,
       },
-    });
-    task.times.register(metrics);
+      {
+        clock,
+        logger,
+        chain,
+        mailbox,
+        inputs,
+        outputs: channels,
+        wake: () => wake(),
+        ...(restore && {
+          restore: async () => {
+            await chain.restore(restore.operators, storage.input);
+            return this.recordsInFlight(descriptor, program, storage.input);
+          },
+        }),
+        openOutput: (directory) => storage.openOutput(directory),
+        acknowledge: (checkpointId, state, checkpointMetrics) =>
+          master.acknowledgeCheckpoint(attempt, checkpointId, state, checkpointMetrics),
+        decline: (checkpointId, reason) => master.declineCheckpoint(attempt, checkpointId, serializeError(reason)),
+        endOfData: () => master.endOfDataReached(attempt),
+        onStateChange: (state, error) => {
+          if (state === 'CREATED') return;
+          if (state === 'FINISHED' || state === 'CANCELED' || state === 'FAILED') job.tasks.delete(key);
+          master.updateTaskState({ attempt, state, ...(error ? { error: serializeError(error) } : {}) });
+        },
+      },
+    );
+    registerTaskMetrics(metrics, task, inputs, channels);
     wake = job.thread.add(task);
     return task;
   }
 
-  /** One for each edge. A stream that is united with itself has several equal ones, in one order for both ends. */
-  private channels(job: JobTasks, edges: readonly JobEdge[]): { readonly edge: JobEdge; readonly channel: LocalChannel }[] {
-    const equalOnes = new Map<string, number>();
-    return edges.map((edge) => {
-      const ends = [edge.sourceNode, edge.targetNode, edge.input, edge.sideOutput ?? ''].join('/');
-      const before = equalOnes.get(ends) ?? 0;
-      equalOnes.set(ends, before + 1);
-      const key = `${ends}/${before}`;
-      let channel = job.channels.get(key);
-      if (channel === undefined) job.channels.set(key, (channel = new LocalChannel()));
-      return { edge, channel };
-    });
+  private createOutput(
+    attempt: ExecutionAttemptId,
+    connection: TaskConnection,
+    program: Program,
+  ): ChainOutput & { readonly channels: readonly ChannelWriter[] } {
+    const { edge, edgeIndex, producerParallelism, consumerParallelism, peerSlots } = connection;
+    const consumers = consumersOf(edge.partitioner, attempt.subtaskIndex, producerParallelism, consumerParallelism);
+    const channels = consumers.map((consumerSubtask) =>
+      this.dependencies.channels.writer(
+        {
+          jobId: attempt.jobId,
+          edgeIndex,
+          producerSubtask: attempt.subtaskIndex,
+          consumerSubtask,
+          attemptNumber: attempt.attemptNumber,
+        },
+        peerSlots[consumerSubtask] as number,
+      ),
+    );
+    const target = program.get(connection.targetOperatorId);
+    const keySelector = target?.keySelectors?.[edge.input];
+    const partition = target?.customPartitioners?.[edge.input]?.[connection.positionOfInput];
+    const writer = createEdgeWriter(
+      {
+        partitioner: edge.partitioner,
+        maxParallelism: connection.consumerMaxParallelism,
+        edgeName: `${edge.sourceNode} → ${edge.targetNode}`,
+        ...(keySelector ? { keySelector } : {}),
+        ...(partition ? { partition } : {}),
+      },
+      channels,
+      this.dependencies.platform.random,
+    );
+    return {
+      node: edge.sourceNode,
+      ...(edge.sideOutput === undefined ? {} : { sideOutput: edge.sideOutput }),
+      writer,
+      channels,
+    };
   }
+
+  private createInputs(attempt: ExecutionAttemptId, connection: TaskConnection, position: number): InputChannel[] {
+    const { edge, edgeIndex, producerParallelism, consumerParallelism, peerSlots } = connection;
+    const producers = producersOf(edge.partitioner, attempt.subtaskIndex, producerParallelism, consumerParallelism);
+    const { partitioner } = edge;
+    const canBeUnaligned = !isPointwise(partitioner) && partitioner !== 'BROADCAST' && partitioner !== 'CUSTOM';
+    return producers.map((producerSubtask) => ({
+      channel: this.dependencies.channels.reader(
+        {
+          jobId: attempt.jobId,
+          edgeIndex,
+          producerSubtask,
+          consumerSubtask: attempt.subtaskIndex,
+          attemptNumber: attempt.attemptNumber,
+        },
+        peerSlots[producerSubtask] as number,
+      ),
+      input: edge.input,
+      edge: position,
+      producerSubtask,
+      canBeUnaligned,
+    }));
+  }
+
+  /** What was in flight towards the old subtasks, as far as it may belong to this one. */
+  private async recordsInFlight(
+    descriptor: TaskDeploymentDescriptor,
+    program: Program,
+    input: CheckpointInput,
+  ): Promise<RestoredRecords[]> {
+    const { vertex, attempt, parallelism, consumes, restore } = descriptor;
+    const head = vertex.operators[0];
+    const inFlight = (head && restore?.operators[head.operatorId]?.inFlight) ?? [];
+    const range = keyGroupRange(parallelism, vertex.maxParallelism, attempt.subtaskIndex);
+    const restored: RestoredRecords[] = [];
+    for (const { edge: position, records } of inFlight) {
+      const connection = consumes[position];
+      if (connection === undefined) {
+        throw new MillraceError(
+          'STATE_FAILED',
+          `The checkpoint holds records that were in flight towards '${vertex.name}' on an input that it no longer has. Start from a savepoint, which holds none.`,
+          { recoverable: false },
+        );
+      }
+      const { edge, targetOperatorId } = connection;
+      const keySelector = program.get(targetOperatorId)?.keySelectors?.[edge.input] as KeySelector<unknown> | undefined;
+      restored.push({
+        input: edge.input,
+        records: await input.read(records),
+        accepts: (value) => {
+          if (edge.partitioner !== 'HASH' || keySelector === undefined) return true;
+          const keyGroup = keyGroupOf(encodeKey(keySelector(value)), vertex.maxParallelism);
+          return keyGroup >= range.start && keyGroup <= range.end;
+        },
+      });
+    }
+    return restored;
+  }
+}
+
+function registerTaskMetrics(
+  group: MetricGroup,
+  task: StreamTask,
+  inputs: readonly InputChannel[],
+  outputs: readonly ChannelWriter[],
+): void {
+  task.times.register(group);
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  const highest = (values: readonly number[]): number => Math.max(0, ...values);
+  group.counterOf('numBytesIn', () => sum(inputs.map((i) => i.channel.bytesRead)));
+  group.counterOf('numBuffersIn', () => sum(inputs.map((i) => i.channel.buffersRead)));
+  group.counterOf('numBytesOut', () => sum(outputs.map((o) => o.bytesWritten)));
+  group.counterOf('numBuffersOut', () => sum(outputs.map((o) => o.buffersWritten)));
+  group.gauge('inPoolUsage', () => highest(inputs.map((i) => i.channel.usage)));
+  group.gauge('outPoolUsage', () => highest(outputs.map((o) => o.usage)));
+  group.gauge('checkpointAlignmentTime', () => Math.round(task.checkpoints.lastAlignmentMs * 1e6));
+  group.gauge('checkpointStartDelayNanos', () => Math.round(task.checkpoints.lastStartDelayMs * 1e6));
 }
 
 function taskKey(attempt: ExecutionAttemptId): string {
