@@ -29,7 +29,7 @@ export type {
   SinkWriterContext,
 } from './sink.ts';
 export { type SinkContractOptions, type SinkUnderTest, sinkContract } from './sink-contract.ts';
-export { SinkDriver, type SinkDriverOptions } from './sink-driver.ts';
+export { SinkDriver, type SinkDriverOptions, type SinkSnapshot } from './sink-driver.ts';
 export {
   type Boundedness,
   type InputStatus,

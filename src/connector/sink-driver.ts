@@ -1,12 +1,13 @@
 /** The least engine that can run a sink by its contract; see `SourceDriver`. */
 import { type Clock, type Logger, type Random, seededRandom, silentLogger, systemClock } from '../common/index.ts';
-import type { CommittingSinkWriter, Sink, SinkInitContext, SinkWriter, SinkWriterContext } from './sink.ts';
+import type { Committer, CommittingSinkWriter, Sink, SinkInitContext, SinkWriter, SinkWriterContext } from './sink.ts';
 import { NO_TIMESTAMP } from './source.ts';
 
 export interface SinkDriverOptions {
   readonly subtaskIndex?: number;
   readonly parallelism?: number;
   readonly attemptNumber?: number;
+  readonly checkpointingEnabled?: boolean;
   readonly jobName?: string;
   readonly operatorId?: string;
   readonly clock?: Clock;
@@ -14,20 +15,31 @@ export interface SinkDriverOptions {
   readonly logger?: Logger;
 }
 
+/** What one writer put into a checkpoint, copied as a checkpoint would be: plain data. */
+export interface SinkSnapshot<CommittableT> {
+  readonly committables: readonly CommittableT[];
+  readonly writerState: readonly unknown[];
+}
+
 /** Runs one writer of a sink. */
 export class SinkDriver<T, CommittableT> {
   readonly counters = new Map<string, number>();
   readonly #sink: Sink<T, CommittableT>;
   readonly #context: SinkInitContext;
+  readonly #restored: SinkSnapshot<CommittableT> | undefined;
   readonly #record: SinkWriterContext = { timestamp: NO_TIMESTAMP, currentWatermark: Number.NEGATIVE_INFINITY };
   #writer: SinkWriter<T> | undefined;
 
-  constructor(sink: Sink<T, CommittableT>, options: SinkDriverOptions = {}) {
+  /** @param restored goes on from a checkpoint, with this writer's share of it */
+  constructor(sink: Sink<T, CommittableT>, options: SinkDriverOptions = {}, restored?: SinkSnapshot<CommittableT>) {
     this.#sink = sink;
+    this.#restored = restored;
     this.#context = {
       subtaskIndex: options.subtaskIndex ?? 0,
       parallelism: options.parallelism ?? 1,
       attemptNumber: options.attemptNumber ?? 0,
+      isRestored: restored !== undefined,
+      checkpointingEnabled: options.checkpointingEnabled ?? false,
       jobName: options.jobName ?? 'test job',
       operatorId: options.operatorId ?? '0123456789abcdef0123456789abcdef',
       clock: options.clock ?? systemClock,
@@ -35,11 +47,18 @@ export class SinkDriver<T, CommittableT> {
       logger: options.logger ?? silentLogger,
       counter: (name) => ({ inc: (n = 1) => this.counters.set(name, (this.counters.get(name) ?? 0) + n) }),
       gauge: () => {},
+      sendToCoordinator: (event) => sink.receive?.(structuredClone(event)),
     };
   }
 
+  /** After a restore: commits what the checkpoint holds, then makes the writer. */
   async start(): Promise<void> {
-    this.#writer = await this.#sink.createWriter(this.#context);
+    const { committables = [], writerState = [] } = this.#restored ?? {};
+    if (committables.length > 0) await this.commit(committables);
+    this.#writer =
+      writerState.length > 0 && this.#sink.restoreWriter
+        ? await this.#sink.restoreWriter(this.#context, writerState)
+        : await this.#sink.createWriter(this.#context);
   }
 
   get writer(): SinkWriter<T> {
@@ -65,10 +84,25 @@ export class SinkDriver<T, CommittableT> {
     return structuredClone(await (this.writer as CommittingSinkWriter<T, CommittableT>).prepareCommit());
   }
 
+  /** What a checkpoint asks of the writer, in its order. Committables of earlier calls are the caller's to keep. */
+  async snapshot(checkpointId: number): Promise<SinkSnapshot<CommittableT>> {
+    const committables = await this.prepareCommit(false);
+    const writerState = (this.writer as CommittingSinkWriter<T, CommittableT>).snapshotState?.(checkpointId) ?? [];
+    return structuredClone({ committables, writerState });
+  }
+
   async commit(committables: readonly CommittableT[]): Promise<void> {
-    const committer = await this.#sink.createCommitter?.(this.#context);
-    await committer?.commit(committables);
-    await committer?.close();
+    let committer: Committer<CommittableT> | undefined;
+    try {
+      committer = await this.#sink.createCommitter?.(this.#context);
+      await committer?.commit(committables);
+    } finally {
+      await committer?.close();
+    }
+  }
+
+  async notifyCheckpointComplete(checkpointId: number): Promise<void> {
+    await this.writer.notifyCheckpointComplete?.(checkpointId);
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,9 @@
  * One `SinkWriter` per subtask takes the records. `write` is synchronous and may buffer; a writer that must wait for the
  * outside reports it by `isAvailable`, and the engine stops feeding it: that is how backpressure starts. A sink with a
  * committer is two-phase: `prepareCommit` hands over what was written since the last call as committables, and the
- * `Committer` makes it visible. Without checkpoints the one call is at the end of input.
+ * `Committer` makes it visible. With checkpoints, committables are part of the checkpoint before whose barrier they were
+ * prepared, and are committed once it is complete; after a restore those of the restored checkpoint are committed again,
+ * before its writer is made, by any subtask. Without checkpoints there is one call, at the end of input.
  */
 import type { Clock, Logger, Random } from '../common/index.ts';
 
@@ -22,15 +24,20 @@ export interface SinkWriter<T> {
   /** Sends out everything buffered and waits for it; at the end of input (`endOfInput`) and before checkpoints. */
   flush(endOfInput: boolean): void | Promise<void>;
   writeWatermark?(watermark: number): void;
+  /** The checkpoint, and with it all earlier ones, is complete; what it holds of this subtask has been committed. */
+  notifyCheckpointComplete?(checkpointId: number): void | Promise<void>;
   /** Called for an orderly end and after failures; must release everything, and must not commit. */
   close(): void | Promise<void>;
 }
 
 /** A writer of a two-phase sink. */
 export interface CommittingSinkWriter<T, CommittableT> extends SinkWriter<T> {
-  /** Called after `flush`; what it returns is kept until committed. */
+  /** Called after `flush`; what it returns is kept until committed. Committables are plain data. */
   prepareCommit(): CommittableT[] | Promise<CommittableT[]>;
-  /** State needed to go on after a restore, for sinks whose writers have some. */
+  /**
+   * Called after `prepareCommit`, with no record in between: plain data needed to go on after a restore, for sinks whose
+   * writers have some. A rescale deals the elements of all subtasks out anew.
+   */
   snapshotState?(checkpointId: number): unknown[];
 }
 
@@ -44,6 +51,10 @@ export interface SinkInitContext {
   readonly subtaskIndex: number;
   readonly parallelism: number;
   readonly attemptNumber: number;
+  /** Whether the job goes on from a checkpoint that knows this sink. */
+  readonly isRestored: boolean;
+  /** Whether checkpoints come by themselves; otherwise one commit at the end of input is to be expected. */
+  readonly checkpointingEnabled: boolean;
   readonly jobName: string;
   /** Stable across runs of the same program. */
   readonly operatorId: string;
@@ -53,6 +64,11 @@ export interface SinkInitContext {
   /** Registers a counter under the sink operator's scope. */
   counter(name: string): { inc(n?: number): void };
   gauge(name: string, read: () => number): void;
+  /**
+   * Sends plain data to the program's own instance of the sink, which gets it by `receive`; in order for one subtask, all
+   * of it before the job ends. What is sent again after a failure arrives again.
+   */
+  sendToCoordinator(event: unknown): void;
 }
 
 /** Which guarantee a sink gives with checkpoints on. */
@@ -62,8 +78,10 @@ export interface Sink<T, CommittableT = never> {
   readonly name: string;
   readonly deliveryGuarantee?: DeliveryGuarantee;
   createWriter(context: SinkInitContext): SinkWriter<T> | Promise<SinkWriter<T>>;
-  /** For writers that have state: goes on from it. */
+  /** For writers that have state: goes on from it. Not called if none of it was dealt to the subtask. */
   restoreWriter?(context: SinkInitContext, state: readonly unknown[]): SinkWriter<T> | Promise<SinkWriter<T>>;
   /** Present exactly if the writers are `CommittingSinkWriter`s. */
   createCommitter?(context: SinkInitContext): Committer<CommittableT> | Promise<Committer<CommittableT>>;
+  /** Takes what the subtasks sent by `sendToCoordinator`, in the program that started the job. */
+  receive?(event: unknown): void;
 }

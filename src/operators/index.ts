@@ -87,7 +87,7 @@ export {
 } from './operator-host.ts';
 export type { OperatorRestoreHandles, OperatorStateHandles, PendingOperatorSnapshot } from './operator-snapshot.ts';
 export { KeyedProcessOperator, ProcessOperator } from './process-operators.ts';
-export { SinkOperator } from './sink-operator.ts';
+export { SinkOperator, sinkDefinition } from './sink-operator.ts';
 export { SourceOperator } from './source-operator.ts';
 export { TimestampsAndWatermarksOperator } from './timestamps-and-watermarks-operator.ts';
 export {

@@ -43,6 +43,7 @@ export interface HarnessOptions {
   readonly logger?: Logger;
   readonly random?: Random;
   readonly autoWatermarkIntervalMs?: number;
+  readonly checkpointingEnabled?: boolean;
   /** Side outputs to record. */
   readonly sideOutputs?: readonly OutputTag<any>[];
 }
@@ -115,6 +116,7 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
         maxParallelism,
         attemptNumber: 0,
         autoWatermarkIntervalMs: options.autoWatermarkIntervalMs ?? 200,
+        checkpointingEnabled: options.checkpointingEnabled ?? false,
       },
       {
         clock,
