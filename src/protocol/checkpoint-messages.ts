@@ -24,7 +24,7 @@ export interface OperatorSubtaskState {
   readonly inFlight?: readonly InFlightState[];
   /** The last watermark that the operator had seen. */
   readonly watermark: number;
-  /** The subtask had finished: everything that it will ever emit lies before the checkpoint. It has no other state then. */
+  /** The subtask had finished: everything that it will ever emit lies before the checkpoint. If it had ended, too, it has no state. */
   readonly finished?: true;
 }
 
