@@ -159,9 +159,9 @@ export class OperatorHost implements EventTarget {
     await this.operator.open?.(this.createContext());
   }
 
-  processWatermark(received: number): void {
-    // After a restore, sources tell again what was known before it: time does not go back.
-    const timestamp = received > this.watermark ? received : this.watermark;
+  processWatermark(timestamp: number): void {
+    // After a restore, sources tell again what was known before it, and what came of it has been emitted.
+    if (timestamp <= this.watermark) return;
     this.watermark = timestamp;
     try {
       for (const service of this.timerServices.values()) service.advanceWatermark(timestamp);
