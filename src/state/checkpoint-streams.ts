@@ -23,6 +23,11 @@ export type CheckpointScope = 'EXCLUSIVE' | 'SHARED';
 /** Where the state of one task goes in one checkpoint. */
 export interface CheckpointOutput {
   createStream(scope: CheckpointScope): Promise<CheckpointOutputStream>;
+  /**
+   * Whether this checkpoint may refer to what an earlier one wrote instead of writing it again: not a savepoint, and not to the
+   * files of another job that this one was started from. Absent: it may.
+   */
+  mayReferTo?(handle: StateHandle): boolean;
 }
 
 export interface CheckpointOutputStream {
