@@ -34,7 +34,6 @@ export class CheckpointFileStream implements CheckpointOutputStream {
   readonly #buffer = new ByteBuffer(1024);
   #state: 'OPEN' | 'FINISHED' | 'ABORTED' = 'OPEN';
   #writer: FileWriter | undefined;
-  #moved = false;
   #crc32 = 0;
   /** What is under way; never rejects. */
   #work: Promise<unknown> = Promise.resolve();
@@ -92,7 +91,6 @@ export class CheckpointFileStream implements CheckpointOutputStream {
     await this.#writer.write(this.#buffer.view());
     await this.#writer.close({ durable: true });
     await this.#fileSystem.rename(this.#temporary, this.#file);
-    this.#moved = true;
     await this.#syncFolder(parentPath(this.#file));
     return { kind: 'FILE', file: this.#file, offset: 0, length: this.position, crc32: this.#crc32 };
   }
@@ -119,7 +117,7 @@ export class CheckpointFileStream implements CheckpointOutputStream {
   async #remove(): Promise<void> {
     if (this.#writer === undefined) return;
     await this.#writer.close().catch(() => {});
-    await this.#fileSystem.delete(this.#temporary).catch(() => false);
-    if (this.#moved) await this.#fileSystem.delete(this.#file).catch(() => false);
+    // A move that was reported as failed may have happened.
+    for (const path of [this.#temporary, this.#file]) await this.#fileSystem.delete(path).catch(() => false);
   }
 }

@@ -74,8 +74,10 @@ export class CompletedCheckpointStore {
       if (checkpoint !== undefined) this.add(checkpoint);
       else this.#logger.log('warn', `A retained checkpoint is damaged and is left where it is: ${error.message}`, { path });
     }
-    for (const folder of await this.#storage.listUnfinished(this.#jobDirectory)) await this.#storage.discardUnfinished(folder);
     await this.settled();
+    // What damaged ones refer to is not known.
+    const someDamaged = listed.some(({ error }) => error !== undefined);
+    await this.#storage.removeLeftovers(this.#jobDirectory, (file) => someDamaged || this.#sharedFiles.has(file));
   }
 
   /** From now on, this is what a restart goes on from. Called in the order of checkpoint ids. */

@@ -151,7 +151,7 @@ export class FileCheckpointStorage {
     try {
       await writer.write(content);
       await writer.close({ durable: true });
-      await this.#folders.syncAncestors(folder);
+      await this.#folders.syncAncestors(parentPath(folder));
       await this.#folders.sync(parentPath(folder));
       await this.#fileSystem.rename(hidden, file);
       await this.#folders.sync(folder);
@@ -195,15 +195,6 @@ export class FileCheckpointStorage {
     return listed.sort((a, b) => b.checkpointId - a.checkpointId);
   }
 
-  /** The folders of checkpoints of a job that were never complete, or are half deleted. @throws MillraceError `FILE_SYSTEM_FAILED` */
-  async listUnfinished(jobDirectory: string): Promise<string[]> {
-    const unfinished: string[] = [];
-    for (const { path } of await this.#checkpointFolders(jobDirectory)) {
-      if (!(await this.#fileSystem.exists(joinPath(path, METADATA_FILE)))) unfinished.push(path);
-    }
-    return unfinished;
-  }
-
   /**
    * Deletes a checkpoint with its files. Files in its folder that are not ours are left.
    * @param stillReferenced whether another checkpoint refers to a shared file
@@ -220,8 +211,8 @@ export class FileCheckpointStorage {
   }
 
   /**
-   * Deletes what was written for a checkpoint that will not become complete, shared files included. To be called again if a task
-   * acknowledges later still. @throws MillraceError `FILE_SYSTEM_FAILED`
+   * Deletes what was written for a checkpoint that never was complete and will not be: no other refers to its shared files. To be
+   * called again if a task acknowledges it later still. @throws MillraceError `FILE_SYSTEM_FAILED`
    */
   async discardUnfinished(directory: string): Promise<void> {
     if (isInMemory(directory)) return;
@@ -234,6 +225,20 @@ export class FileCheckpointStorage {
       }
     }
     await this.#deleteOwnFiles(directory);
+  }
+
+  /**
+   * Deletes what crashes left in the folder of a job: all but its complete checkpoints and the shared files that are needed. Only while
+   * no task of the job runs. @throws MillraceError `FILE_SYSTEM_FAILED`
+   */
+  async removeLeftovers(jobDirectory: string, stillReferenced: (file: string) => boolean): Promise<void> {
+    for (const { path } of await this.#checkpointFolders(jobDirectory)) {
+      if (!(await this.#fileSystem.exists(joinPath(path, METADATA_FILE)))) await this.#deleteOwnFiles(path);
+    }
+    const shared = sharedFolder(checkpointFolder(jobDirectory, 0)) as string;
+    for (const { name, path } of isInMemory(jobDirectory) ? [] : await this.#listOrNone(shared)) {
+      if (isCheckpointFile(name) && !stillReferenced(path)) await this.#fileSystem.delete(path);
+    }
   }
 
   /** Removes the folders of a job whose checkpoints are all gone. @throws MillraceError `FILE_SYSTEM_FAILED` */

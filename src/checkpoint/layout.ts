@@ -8,7 +8,7 @@
  *
  * Metadata names files relative to its own folder, so that folders can be moved: a name, or `../shared/` and a name. Nothing else
  * is accepted, so that no metadata, whoever wrote it, makes the engine read or delete a file elsewhere.
- * The number in the name of a shared file is that of the checkpoint it was written for: if that one never becomes complete, no
+ * The number in the name of a shared file is that of the checkpoint it was written for: if that one never was complete, no
  * checkpoint refers to the file, and it can go.
  */
 import { invariant, MillraceError, type Random } from '../common/index.ts';
