@@ -110,6 +110,12 @@ export class TaskExecutor implements TaskExecutorGateway {
   }
 
   async requestAccumulators(jobId: JobId): Promise<Readonly<Record<string, unknown>>> {
+    const merged = this.mergedAccumulators(jobId);
+    return Object.fromEntries([...merged].map(([name, accumulator]) => [name, accumulator.getLocalValue()]));
+  }
+
+  /** Those of all tasks of the job here, in copies. */
+  mergedAccumulators(jobId: JobId): ReadonlyMap<string, Accumulator<unknown, unknown>> {
     const merged: Accumulators = new Map();
     for (const own of this.jobs.get(jobId)?.accumulators.values() ?? []) {
       for (const [name, accumulator] of own) {
@@ -118,7 +124,7 @@ export class TaskExecutor implements TaskExecutorGateway {
         else merged.set(name, accumulator.clone());
       }
     }
-    return Object.fromEntries([...merged].map(([name, accumulator]) => [name, accumulator.getLocalValue()]));
+    return merged;
   }
 
   async requestMetrics(jobId: JobId): Promise<readonly MetricSample[]> {
