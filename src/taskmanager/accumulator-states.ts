@@ -17,7 +17,7 @@ export interface AccumulatorState {
 export type AccumulatorStates = Readonly<Record<string, AccumulatorState>>;
 
 /**
- * @param own by name; they are changed
+ * @param own by name; not to be used afterwards
  * @throws MillraceError `NOT_SERIALIZABLE` for an accumulator that does not survive without its class
  */
 export function mergeAccumulatorStates(
@@ -28,9 +28,10 @@ export function mergeAccumulatorStates(
   for (const [name, accumulator] of own) {
     const earlier = before[name];
     try {
-      if (earlier !== undefined) accumulator.merge(revive(earlier.fields, accumulator));
-      merged[name] = { fields: structuredClone(accumulator), value: accumulator.getLocalValue() };
-      revive(merged[name].fields, accumulator).getLocalValue();
+      // Through the form in which it travels even if it is the first: an accumulator that does not survive that is found out here.
+      const sum = revive(earlier?.fields ?? structuredClone(accumulator), accumulator);
+      if (earlier !== undefined) sum.merge(accumulator);
+      merged[name] = { fields: structuredClone(sum), value: sum.getLocalValue() };
     } catch (error) {
       throw new MillraceError(
         'NOT_SERIALIZABLE',
