@@ -28,7 +28,8 @@ export class FileSinkCommitter implements Committer<FileSinkCommittable> {
       if (!pending && !visible) {
         throw this.#error(
           path,
-          `'${path}' cannot be committed: its data, '${hiddenPath}', is gone. Was it deleted by another run?`,
+          `'${path}' cannot be committed: its data, '${hiddenPath}', is gone. Was it deleted, or moved away after an earlier commit? ` +
+            `If its records are known to be safe, put an empty file at '${path}' and start again.`,
         );
       }
       if (pending) await this.#fileSystem.rename(hiddenPath, path);

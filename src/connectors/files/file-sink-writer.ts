@@ -3,7 +3,8 @@
  *
  * Invariants: a name is given once (counters go on behind what is in the folder); at most `maxBytesInFlight` are on their way to
  * storage before `isAvailable` says to wait; every part that was finished is either returned by `prepareCommit` or, if the
- * writer is closed before, deleted. A failure of a write in the background is thrown by the next call.
+ * writer is closed before, deleted. What `prepareCommit` returns for a checkpoint is durable, under the name that keeps it from
+ * being taken for what no checkpoint knows. A failure of a write in the background is thrown by the next call.
  */
 import { MillraceError, toError } from '../../common/index.ts';
 import type {
@@ -13,7 +14,7 @@ import type {
   SinkInitContext,
   SinkWriterContext,
 } from '../../connector/index.ts';
-import { joinPath } from '../../filesystem/index.ts';
+import { joinPath, parentPath } from '../../filesystem/index.ts';
 import { type BucketAssigner, type BucketContext, checkBucketId } from './bucket-assigner.ts';
 import { type FileSinkCommittable, PartFile, type PartFileDependencies } from './part-file.ts';
 import { checkIntervalMs, type RollingPolicy } from './rolling-policy.ts';
@@ -31,6 +32,8 @@ export interface FileSinkWriterOptions<T> {
   readonly owner: string;
   /** By bucket, the first free number for a part of this subtask. */
   readonly firstCounters: ReadonlyMap<string, number>;
+  /** Files to delete, if they are still there, once a checkpoint of this run is complete. */
+  readonly superseded: readonly string[];
 }
 
 interface Bucket {
@@ -50,7 +53,9 @@ export class FileSinkWriter<T> implements CommittingSinkWriter<T, FileSinkCommit
   #lastBucketId: string | undefined;
   #lastBucket: Bucket | undefined;
   /** Closed or closing, not handed over for commit. */
-  #finished: { readonly part: PartFile; readonly committable: FileSinkCommittable }[] = [];
+  #finished: PartFile[] = [];
+  #superseded: readonly string[];
+  #inputEnded = false;
   #bytesInFlight = 0;
   #available: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #error: MillraceError | undefined;
@@ -63,6 +68,7 @@ export class FileSinkWriter<T> implements CommittingSinkWriter<T, FileSinkCommit
     dependencies: Pick<PartFileDependencies, 'fileSystem' | 'compression'>,
   ) {
     this.#options = options;
+    this.#superseded = options.superseded;
     this.#context = context;
     this.#policy = options.rollingPolicy;
     this.#encode = options.format.createEncoder();
@@ -95,7 +101,8 @@ export class FileSinkWriter<T> implements CommittingSinkWriter<T, FileSinkCommit
     return this.#available?.promise;
   }
 
-  async flush(): Promise<void> {
+  async flush(endOfInput: boolean): Promise<void> {
+    this.#inputEnded ||= endOfInput;
     for (const bucket of this.#buckets.values()) bucket.part?.handOver();
     await this.#settled();
   }
@@ -104,16 +111,34 @@ export class FileSinkWriter<T> implements CommittingSinkWriter<T, FileSinkCommit
   async prepareCommit(): Promise<FileSinkCommittable[]> {
     for (const bucket of this.#buckets.values()) this.#finish(bucket);
     await this.#settled();
-    const committables = this.#finished.map((finished) => finished.committable);
+    const parts = this.#finished;
+    // What is committed as soon as the input has ended is never part of a checkpoint.
+    if (this.#context.checkpointingEnabled || !this.#inputEnded) {
+      for (const part of parts) await part.becomePending();
+      await this.#syncFolders(parts);
+    }
     this.#finished = [];
-    return committables;
+    return parts.map((part) => part.committable);
+  }
+
+  /** What the restored checkpoint holds has been committed by now; what waits beside it belongs to a past that was given up. */
+  async notifyCheckpointComplete(): Promise<void> {
+    const superseded = this.#superseded;
+    this.#superseded = [];
+    for (const path of superseded) {
+      if (!(await this.#dependencies.fileSystem.delete(path))) continue;
+      this.#context.logger.log(
+        'info',
+        `Deleted '${path}': the job went on from an earlier checkpoint than the one that held it.`,
+      );
+    }
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelTimer();
-    const parts = this.#finished.map((finished) => finished.part);
+    const parts = this.#finished;
     for (const bucket of this.#buckets.values()) if (bucket.part !== undefined) parts.push(bucket.part);
     this.#finished = [];
     this.#buckets.clear();
@@ -162,14 +187,29 @@ export class FileSinkWriter<T> implements CommittingSinkWriter<T, FileSinkCommit
   #finish(bucket: Bucket): void {
     const part = bucket.part;
     if (part === undefined) return;
-    this.#finished.push({ part, committable: part.finish() });
+    part.finish();
+    this.#finished.push(part);
     bucket.part = undefined;
   }
 
   async #settled(): Promise<void> {
-    for (const { part } of this.#finished) await part.written();
+    for (const part of this.#finished) await part.written();
     for (const bucket of this.#buckets.values()) await bucket.part?.written();
     if (this.#error !== undefined) throw this.#error;
+  }
+
+  /** The folders of `parts`, up to the sink's own: new buckets are new names in the folders above. */
+  async #syncFolders(parts: readonly PartFile[]): Promise<void> {
+    const { path } = this.#options;
+    const folders = new Set<string>();
+    for (const part of parts) {
+      let folder = parentPath(part.committable.path);
+      while (!folders.has(folder)) {
+        folders.add(folder);
+        if (folder.length > path.length) folder = parentPath(folder);
+      }
+    }
+    for (const folder of folders) await this.#dependencies.fileSystem.syncDirectory(folder);
   }
 
   #scheduleLook(): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
-import { MillraceError } from '../../common/index.ts';
+import { type Logger, type LogLevel, MillraceError } from '../../common/index.ts';
 import { SinkDriver, type SinkDriverOptions, sinkContract } from '../../connector/index.ts';
 import { type FileSystem, type FileWriter, isHidden, MemoryFileSystem, readFile, writeFile } from '../../filesystem/index.ts';
 import { VirtualClock } from '../../testing/index.ts';
@@ -23,6 +23,19 @@ async function contents(fs: FileSystem, folder: string, unpack = plain): Promise
   };
   if (await fs.exists(folder)) await visit(folder);
   return found;
+}
+
+/** Paths of the hidden files below the sink's folder. */
+async function hiddenFiles(fs: FileSystem): Promise<string[]> {
+  return Object.keys(await contents(fs, '/out')).filter((path) => isHidden(baseName(path)));
+}
+
+class KeptLog implements Logger {
+  readonly lines: string[] = [];
+
+  log(_level: LogLevel, message: string): void {
+    this.lines.push(message);
+  }
 }
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
@@ -190,7 +203,7 @@ test('files of earlier runs are kept: numbers go on behind them', async () => {
   assert.equal(files['part-0-10'], 'run 10\n');
 });
 
-test('a crash leaves hidden files only, and the next run of the same sink cleans up its own', async () => {
+test('a crash leaves hidden files only, and the next start of the same sink cleans up its own', async () => {
   const fs = new MemoryFileSystem();
   for (const [operatorId, subtaskIndex] of [
     ['mine', 0],
@@ -208,17 +221,90 @@ test('a crash leaves hidden files only, and the next run of the same sink cleans
   await writeFile(fs, '/out/.part-0-9.inprogress', new Uint8Array(1));
   await writeFile(fs, '/out/.hand-made', new Uint8Array(1));
   const kept = ['.hand-made', '.part-0-1.inprogress.other', '.part-0-9.inprogress', 'bucket/.part-0-1.inprogress.other'];
-  assert.equal(Object.keys(await contents(fs, '/out')).filter((path) => isHidden(baseName(path))).length, 8);
-  await run(sinkOn(fs), ['again'], { operatorId: 'mine', attemptNumber: 1 });
-  assert.equal(Object.keys(await contents(fs, '/out')).filter((path) => isHidden(baseName(path))).length, 8);
+  assert.equal((await hiddenFiles(fs)).length, 8);
   await run(sinkOn(fs), ['anew'], { operatorId: 'mine' });
-  const files = await contents(fs, '/out');
-  assert.deepEqual(
-    Object.keys(files).filter((path) => isHidden(baseName(path))),
-    kept,
-  );
-  assert.equal(files['part-0-2'], 'again\n');
-  assert.equal(files['part-0-3'], 'anew\n');
+  assert.deepEqual(await hiddenFiles(fs), kept);
+  assert.equal((await contents(fs, '/out'))['part-0-2'], 'anew\n');
+});
+
+test('a part that a checkpoint may hold has a name of its own, and stays until a later checkpoint of a restored run', async () => {
+  const fs = new MemoryFileSystem();
+  const logger = new KeptLog();
+  const options = { operatorId: 'mine', checkpointingEnabled: true, logger };
+  const sink = sinkOn(fs).withBucketAssigner((value: string) => (value === 'b' ? 'bucket' : ''));
+  const first = new SinkDriver(sink, options);
+  await first.start();
+  await first.write(['a']);
+  const one = await first.snapshot(1);
+  await first.write(['a', 'b']);
+  await first.snapshot(2);
+  await first.write(['a']);
+  await first.writer.flush(false);
+  assert.deepEqual(await hiddenFiles(fs), [
+    '.part-0-0.pending.mine',
+    '.part-0-1.pending.mine',
+    '.part-0-2.inprogress.mine',
+    'bucket/.part-0-0.pending.mine',
+  ]);
+
+  const fresh = new SinkDriver(sink, options);
+  await fresh.start();
+  await fresh.notifyCheckpointComplete(1);
+  await fresh.close();
+  assert.deepEqual(await hiddenFiles(fs), ['.part-0-0.pending.mine', '.part-0-1.pending.mine', 'bucket/.part-0-0.pending.mine']);
+  assert.match(logger.lines.at(-1) ?? '', /3 files of an earlier run.*wait for a checkpoint/);
+
+  const restored = new SinkDriver(sink, options, one);
+  await restored.start();
+  assert.deepEqual(await hiddenFiles(fs), ['.part-0-1.pending.mine', 'bucket/.part-0-0.pending.mine']);
+  await restored.write(['a']);
+  const two = await restored.snapshot(2);
+  assert.deepEqual(two.committables, [{ hiddenPath: '/out/.part-0-2.pending.mine', path: '/out/part-0-2' }]);
+  await restored.commit(two.committables);
+  await restored.notifyCheckpointComplete(2);
+  await restored.close();
+  assert.deepEqual(await contents(fs, '/out'), { 'part-0-0': 'a\n', 'part-0-2': 'a\n' });
+});
+
+test('a subtask looks after its own files, the first one also after those of subtasks that are no more', async () => {
+  const fs = new MemoryFileSystem();
+  for (const index of [0, 1, 2]) await writeFile(fs, `/out/.part-${index}-0.inprogress.mine`, new Uint8Array(1));
+  const start = async (subtaskIndex: number): Promise<void> => {
+    const driver = new SinkDriver(sinkOn(fs), { operatorId: 'mine', subtaskIndex, parallelism: 2 });
+    await driver.start();
+    await driver.close();
+  };
+  await start(1);
+  assert.deepEqual(await hiddenFiles(fs), ['.part-0-0.inprogress.mine', '.part-2-0.inprogress.mine']);
+  await start(0);
+  assert.deepEqual(await hiddenFiles(fs), []);
+});
+
+test('a savepoint without periodic checkpoints holds its parts as a checkpoint does', async () => {
+  const fs = new MemoryFileSystem();
+  const driver = new SinkDriver(sinkOn(fs), { operatorId: 'mine' });
+  await driver.start();
+  await driver.write(['a']);
+  const savepoint = await driver.snapshot(1);
+  assert.deepEqual(await hiddenFiles(fs), ['.part-0-0.pending.mine']);
+  await driver.close();
+  const restored = new SinkDriver(sinkOn(fs), { operatorId: 'mine' }, savepoint);
+  await restored.runAll(['b']);
+  assert.deepEqual(await contents(fs, '/out'), { 'part-0-0': 'a\n', 'part-0-1': 'b\n' });
+});
+
+test('a part is not begun under a name that came to be meanwhile', async () => {
+  const fs = new MemoryFileSystem();
+  const driver = new SinkDriver(sinkOn(fs));
+  await driver.start();
+  await writeFile(fs, '/out/part-0-0', new TextEncoder().encode('restored'));
+  await driver.write(['mine']);
+  await assert.rejects(driver.prepareCommit(), (error) => {
+    assert.ok(error instanceof MillraceError && error.code === 'SINK_FAILED' && error.recoverable);
+    return /part-0-0' exists already/.test(error.message);
+  });
+  await driver.close();
+  assert.deepEqual(await contents(fs, '/out'), { 'part-0-0': 'restored' });
 });
 
 test('a commit never replaces a file of someone else, and misses data that is gone', async () => {

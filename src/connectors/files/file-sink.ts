@@ -1,23 +1,24 @@
 /**
  * Writes records into part files, in any format: `part-<subtask>-<number><suffix>`, in buckets, rolling.
  *
- * Two-phase: a part is written under a hidden name (`.part-0-3.json.inprogress.<owner>`) and takes its own name by a commit.
- * So readers see whole files only, and a crash leaves hidden files at most. The owner is the operator's id, which is the same
- * in every run of a program: a new start deletes the hidden files of its own operator in its own folder, and no others. It
- * follows that two runs of one program must not write into the same folder at once. Files of earlier runs are kept: numbers
- * go on behind them.
- * Without checkpoints there is one commit, at the end of the input.
+ * Two-phase: a part is written under a hidden name and takes its own name by a commit, so readers see whole files only, and
+ * each record once: with checkpoints on, every part ends at a checkpoint and is committed when that is complete; without, all
+ * are committed at the end of the input. `sink-folder.ts` says what becomes of the hidden files that a crash leaves, and why
+ * no name is given twice.
+ * Files belong to the operator's id, which is the same in every run of a program. So two runs of one program must not write
+ * into the same folder at once; one after the other is fine: files of earlier runs are kept, and numbers go on behind them.
  */
 import { MillraceError } from '../../common/index.ts';
 import type { EncodingFormat, Sink, SinkInitContext } from '../../connector/index.ts';
-import { type FileSystem, isNotFound, joinPath } from '../../filesystem/index.ts';
+import type { FileSystem } from '../../filesystem/index.ts';
 import type { BucketAssigner } from './bucket-assigner.ts';
 import type { Compression } from './compression.ts';
 import { FileSinkCommitter } from './file-sink-committer.ts';
 import { FileSinkWriter } from './file-sink-writer.ts';
-import { type FileSinkCommittable, parsePartName } from './part-file.ts';
+import type { FileSinkCommittable } from './part-file.ts';
 import { loadLocalFileSystem, loadNodeCompressions } from './platform.ts';
 import { ROLLING_DEFAULTS, type RollingPolicy, rollingPolicy } from './rolling-policy.ts';
+import { takeStock } from './sink-folder.ts';
 
 interface FileSinkSettings<T> {
   readonly path: string;
@@ -58,7 +59,10 @@ export class FileSink<T> implements Sink<T, FileSinkCommittable> {
     });
   }
 
-  /** Sets limits for parts; those not given stay as they are by default, `Infinity` switches one off. */
+  /**
+   * Sets limits for parts; those not given stay as they are by default, `Infinity` switches one off. With checkpoints on, parts
+   * end at each checkpoint besides.
+   */
   withRollingPolicy(limits: Partial<RollingPolicy>): FileSink<T> {
     return this.#with({ rollingPolicy: rollingPolicy(limits) });
   }
@@ -116,44 +120,11 @@ export class FileSink<T> implements Sink<T, FileSinkCommittable> {
     const settings = this.#settings;
     const fileSystem = await settings.fileSystem();
     const compression = await settings.compression?.();
-    const firstCounters = await this.#takeStock(fileSystem, context);
-    return new FileSinkWriter({ ...settings, owner: context.operatorId, firstCounters }, context, { fileSystem, compression });
+    const stock = await takeStock(settings, fileSystem, context);
+    return new FileSinkWriter({ ...settings, owner: context.operatorId, ...stock }, context, { fileSystem, compression });
   }
 
   async createCommitter(): Promise<FileSinkCommitter> {
     return new FileSinkCommitter(await this.#settings.fileSystem());
-  }
-
-  /**
-   * Goes through the sink's folder once: deletes what an earlier run of this sink left hidden (on the first attempt only: a later
-   * one may still have to commit it), and finds the first free number for this subtask in each bucket.
-   */
-  async #takeStock(fileSystem: FileSystem, context: SinkInitContext): Promise<Map<string, number>> {
-    const { path, partPrefix } = this.#settings;
-    const firstCounters = new Map<string, number>();
-    const isMine = (subtaskIndex: number): boolean =>
-      subtaskIndex === context.subtaskIndex || (context.subtaskIndex === 0 && subtaskIndex >= context.parallelism);
-    const visit = async (folder: string, bucketId: string): Promise<void> => {
-      for (const entry of await fileSystem.list(folder)) {
-        if (entry.isDirectory) {
-          if (!entry.isSymbolicLink) await visit(entry.path, joinPath(bucketId, entry.name));
-          continue;
-        }
-        const part = parsePartName(entry.name, partPrefix);
-        if (part === undefined) continue;
-        if (part.owner === context.operatorId && context.attemptNumber === 0 && isMine(part.subtaskIndex)) {
-          context.logger.log('info', `Deletes '${entry.path}', which an earlier run left unfinished.`);
-          await fileSystem.delete(entry.path);
-        } else if (part.subtaskIndex === context.subtaskIndex) {
-          firstCounters.set(bucketId, Math.max(firstCounters.get(bucketId) ?? 0, part.counter + 1));
-        }
-      }
-    };
-    try {
-      await visit(path, '');
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-    return firstCounters;
   }
 }

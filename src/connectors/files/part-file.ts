@@ -1,9 +1,13 @@
 /**
  * One part file in the making: hidden, written in the background in pieces, until it is closed and waits for its commit.
  *
+ * It has three names, one after the other. `.part-0-3.inprogress.<owner>`: no checkpoint knows it. `.part-0-3.pending.<owner>`:
+ * a checkpoint may hold it. `part-0-3`: committed. The last one is taken for good as soon as the first exists: a part is never
+ * begun under a number that a visible file has.
  * Records are encoded into a buffer; when it is full it is handed to the file in the background, and the next one is
  * begun. Writes to one file follow each other; `onBytes` tells the writer how much is on its way, which bounds it.
  */
+import { MillraceError } from '../../common/index.ts';
 import { GrowingByteSink } from '../../connector/index.ts';
 import { type FileSystem, type FileWriter, joinPath } from '../../filesystem/index.ts';
 import type { Compression } from './compression.ts';
@@ -24,6 +28,8 @@ export interface PartFileDependencies {
   readonly onError: (error: unknown, path: string) => void;
 }
 
+const IN_PROGRESS = '.inprogress.';
+const PENDING = '.pending.';
 const BUFFER_BYTES = 64 * 1024;
 const NO_BUFFER = new GrowingByteSink(0);
 /** What a file that is being closed counts for, so that the number of those is bounded too. */
@@ -35,7 +41,9 @@ export class PartFile {
   activeMs: number;
   wroteSinceLook = true;
   records = 0;
-  readonly #committable: FileSinkCommittable;
+  readonly #path: string;
+  readonly #pendingPath: string;
+  #hiddenPath: string;
   readonly #dependencies: PartFileDependencies;
   #buffer = new GrowingByteSink(4096);
   /** A buffer that was written and can be used again. */
@@ -49,13 +57,27 @@ export class PartFile {
   constructor(folder: string, name: string, owner: string, openedMs: number, dependencies: PartFileDependencies) {
     this.openedMs = openedMs;
     this.activeMs = openedMs;
-    this.#committable = { hiddenPath: joinPath(folder, hiddenName(name, owner)), path: joinPath(folder, name) };
+    this.#path = joinPath(folder, name);
+    this.#pendingPath = joinPath(folder, `.${name}${PENDING}${owner}`);
+    this.#hiddenPath = joinPath(folder, `.${name}${IN_PROGRESS}${owner}`);
     this.#dependencies = dependencies;
-    this.#inBackground(0, async () => {
-      const { hiddenPath } = this.#committable;
-      const file = await dependencies.fileSystem.create(hiddenPath);
-      this.#writer = dependencies.compression?.compress(file, hiddenPath) ?? file;
-    });
+    this.#inBackground(0, () => this.#create());
+  }
+
+  /**
+   * A visible file of this name is one that the listing at the start missed because it was being committed by another subtask:
+   * a restart will see it.
+   */
+  async #create(): Promise<void> {
+    const { fileSystem, compression } = this.#dependencies;
+    const file = await fileSystem.create(this.#hiddenPath);
+    this.#writer = compression?.compress(file, this.#hiddenPath) ?? file;
+    if (await fileSystem.exists(this.#path)) throw new MillraceError('SINK_FAILED', `'${this.#path}' exists already.`);
+  }
+
+  /** How it is found once it is finished. */
+  get committable(): FileSinkCommittable {
+    return { hiddenPath: this.#hiddenPath, path: this.#path };
   }
 
   /** Where records are encoded; call `wrote` after each. */
@@ -101,13 +123,18 @@ export class PartFile {
   }
 
   /** Writes the rest and closes the file durably. The part keeps no buffers: many may wait for their commit. */
-  finish(): FileSinkCommittable {
+  finish(): void {
     this.#finished = true;
     this.#write(this.#buffer);
     this.#buffer = NO_BUFFER;
     this.#spare = undefined;
     this.#inBackground(CLOSING_BYTES, async () => this.#writer?.close({ durable: true }));
-    return this.#committable;
+  }
+
+  /** Takes the name of a file that a checkpoint may hold. Call it when the finished file is written; its folder is not synced. */
+  async becomePending(): Promise<void> {
+    await this.#dependencies.fileSystem.rename(this.#hiddenPath, this.#pendingPath);
+    this.#hiddenPath = this.#pendingPath;
   }
 
   /** Closes the file and deletes it. */
@@ -117,7 +144,7 @@ export class PartFile {
     try {
       await this.#writer.close();
     } finally {
-      await this.#dependencies.fileSystem.delete(this.#committable.hiddenPath);
+      await this.#dependencies.fileSystem.delete(this.#hiddenPath);
     }
   }
 
@@ -129,34 +156,36 @@ export class PartFile {
       .then(() => (this.#failed ? undefined : work()))
       .catch((error) => {
         this.#failed = true;
-        onError(error, this.#committable.hiddenPath);
+        onError(error, this.#hiddenPath);
       })
       .then(() => onBytes(-bytes));
   }
 }
 
-const IN_PROGRESS = '.inprogress.';
-
-/** The name of a part before its commit: hidden, with the sink that it belongs to. */
-export function hiddenName(name: string, owner: string): string {
-  return `.${name}${IN_PROGRESS}${owner}`;
+/** What the name of a part file says. */
+export interface PartName {
+  readonly subtaskIndex: number;
+  readonly counter: number;
+  readonly state: 'IN_PROGRESS' | 'PENDING' | 'FINISHED';
+  /** The sink that it belongs to; unknown once it is finished. */
+  readonly owner: string | undefined;
 }
 
 /** Takes apart the name of a part file, hidden or not; `undefined` for other files. */
-export function parsePartName(
-  fileName: string,
-  prefix: string,
-): { readonly subtaskIndex: number; readonly counter: number; readonly owner: string | undefined } | undefined {
-  const hidden = fileName.startsWith('.');
-  const at = fileName.lastIndexOf(IN_PROGRESS);
-  if (hidden !== at > 0) return undefined;
-  const name = hidden ? fileName.slice(1, at) : fileName;
+export function parsePartName(fileName: string, prefix: string): PartName | undefined {
+  let name = fileName;
+  let state: PartName['state'] = 'FINISHED';
+  let owner: string | undefined;
+  if (fileName.startsWith('.')) {
+    const [inProgress, pending] = [fileName.lastIndexOf(IN_PROGRESS), fileName.lastIndexOf(PENDING)];
+    const at = Math.max(inProgress, pending);
+    if (at <= 0) return undefined;
+    state = inProgress > pending ? 'IN_PROGRESS' : 'PENDING';
+    owner = fileName.slice(at + (state === 'PENDING' ? PENDING : IN_PROGRESS).length);
+    name = fileName.slice(1, at);
+  }
   if (!name.startsWith(`${prefix}-`)) return undefined;
   const numbers = /^(\d{1,9})-(\d{1,15})(?!\d)/.exec(name.slice(prefix.length + 1));
   if (numbers === null) return undefined;
-  return {
-    subtaskIndex: Number(numbers[1]),
-    counter: Number(numbers[2]),
-    owner: hidden ? fileName.slice(at + IN_PROGRESS.length) : undefined,
-  };
+  return { subtaskIndex: Number(numbers[1]), counter: Number(numbers[2]), state, owner };
 }
