@@ -23,6 +23,7 @@ export type {
   NamespacedState,
   StateMeta,
 } from './keyed-state-backend.ts';
+export { readSections } from './keyed-state-format.ts';
 export type {
   IncrementalKeyedStateHandle,
   KeyedStateHandle,
@@ -57,7 +58,7 @@ export {
   type TtlStateVisibility,
   type TtlUpdateType,
 } from './state-ttl-config.ts';
-export type { StateType } from './state-type.ts';
+export { formatStateType, type StateType } from './state-type.ts';
 export type {
   AggregatingState,
   AppendingState,
