@@ -4,10 +4,12 @@
  * The host that the program finds takes the graphs and runs nothing; to the program it looks as if every job had finished at once,
  * without a result. What a program prints itself goes to stderr, so that stdout is the plan and nothing else.
  */
+
 import { Console } from 'node:console';
 import process from 'node:process';
 import { installHost } from '../api/index.ts';
 import { JobClient } from '../client/index.ts';
+import { MillraceError } from '../common/index.ts';
 import { planTree } from '../graph/index.ts';
 import { createLocalHost } from '../local/index.ts';
 import type { DispatcherGateway, JobSubmission } from '../protocol/index.ts';
@@ -95,4 +97,24 @@ class FinishedJobs implements DispatcherGateway {
   async requestAccumulators() {
     return {};
   }
+
+  async triggerSavepoint(): Promise<never> {
+    throw notRun();
+  }
+
+  async stopWithSavepoint(): Promise<never> {
+    throw notRun();
+  }
+
+  async triggerCheckpoint(): Promise<never> {
+    throw notRun();
+  }
+
+  async requestCheckpointStats() {
+    return {};
+  }
+}
+
+function notRun(): MillraceError {
+  return new MillraceError('ILLEGAL_STATE', 'The program is only explained, not run: there is nothing to take a checkpoint of.');
 }

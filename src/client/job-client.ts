@@ -44,6 +44,36 @@ export class JobClient {
     return this.dispatcher.requestAccumulators(this.jobId);
   }
 
+  /**
+   * Takes a savepoint; the job goes on.
+   * @param targetDirectory the folder to put it in; `execution.checkpointing.savepoint-dir` unless given
+   * @returns its path
+   * @throws MillraceError `CHECKPOINT_FAILED`, `INVALID_OPTION` if there is no folder
+   */
+  triggerSavepoint(targetDirectory?: string): Promise<string> {
+    return this.dispatcher.triggerSavepoint(this.jobId, targetDirectory);
+  }
+
+  /**
+   * Stops the job with a savepoint; resolves when it has stopped.
+   * @param advanceToEndOfEventTime drains the job: windows and timers fire as if the input had ended
+   * @returns the path of the savepoint
+   * @throws MillraceError as `triggerSavepoint`
+   */
+  stopWithSavepoint(advanceToEndOfEventTime = false, targetDirectory?: string): Promise<string> {
+    return this.dispatcher.stopWithSavepoint(this.jobId, advanceToEndOfEventTime, targetDirectory);
+  }
+
+  /** Takes a checkpoint now. @returns its id @throws MillraceError `CHECKPOINT_FAILED` */
+  triggerCheckpoint(): Promise<number> {
+    return this.dispatcher.triggerCheckpoint(this.jobId);
+  }
+
+  /** What is known about the job's checkpoints: counts, history, sizes, durations. */
+  getCheckpointStats(): Promise<unknown> {
+    return this.dispatcher.requestCheckpointStats(this.jobId);
+  }
+
   getProgress(): Promise<JobProgress> {
     return this.dispatcher.requestJobProgress(this.jobId);
   }

@@ -4,6 +4,7 @@ export type { ChainEdge, ChainedOperator, JobEdge, JobGraph, JobVertex } from '.
 export { computeMaxParallelism, generateJobGraph } from './job-graph-generator.ts';
 export { operatorScope, taskScope } from './metric-scope.ts';
 export { type ExecutionPlan, executionPlan, type JobPlan, jobPlan, planTree } from './plan.ts';
+export { assignSlots, type SlotAssignment } from './slot-assignment.ts';
 export {
   type ChainingStrategy,
   type NodeKind,

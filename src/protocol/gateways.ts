@@ -33,6 +33,18 @@ export interface DispatcherGateway {
   /** The present value of every metric of the job, by full name. */
   requestJobMetrics(jobId: JobId): Promise<Readonly<Record<string, unknown>>>;
   requestAccumulators(jobId: JobId): Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * @param target the folder to put it in; the configured one unless given
+   * @returns the path of the savepoint
+   * @throws MillraceError `CHECKPOINT_FAILED`, `INVALID_OPTION`
+   */
+  triggerSavepoint(jobId: JobId, target?: string): Promise<string>;
+  /** The job ends with it, after closing event time if `drain` is set; resolves when it has. @throws as `triggerSavepoint` */
+  stopWithSavepoint(jobId: JobId, drain: boolean, target?: string): Promise<string>;
+  /** @returns the id of the checkpoint @throws MillraceError `CHECKPOINT_FAILED` */
+  triggerCheckpoint(jobId: JobId): Promise<number>;
+  /** Counts, history and summaries: the coordinator's `CheckpointStatsSnapshot`. */
+  requestCheckpointStats(jobId: JobId): Promise<unknown>;
 }
 
 /** What a job master asks of a task executor. */

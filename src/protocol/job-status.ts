@@ -1,16 +1,18 @@
 /**
  * The life of a job, with Flink's names.
  *
- * CREATED → RUNNING → FINISHED. A failing task leads to FAILING, and when all tasks have ended to FAILED; a cancellation
+ * CREATED → RUNNING → FINISHED. A failing task leads to RESTARTING, and back to RUNNING when its region runs again; if there is no
+ * restart, it leads to FAILING, and when all tasks have ended to FAILED; a cancellation
  * to CANCELLING, and then to CANCELED. An illegal transition is a bug and fails loudly.
  */
 import { invariant } from '../common/index.ts';
 
-export type JobStatus = 'CREATED' | 'RUNNING' | 'FAILING' | 'FAILED' | 'CANCELLING' | 'CANCELED' | 'FINISHED';
+export type JobStatus = 'CREATED' | 'RUNNING' | 'RESTARTING' | 'FAILING' | 'FAILED' | 'CANCELLING' | 'CANCELED' | 'FINISHED';
 
 const TRANSITIONS = {
-  CREATED: ['RUNNING', 'FAILING', 'CANCELLING'],
-  RUNNING: ['FINISHED', 'FAILING', 'CANCELLING'],
+  CREATED: ['RUNNING', 'RESTARTING', 'FAILING', 'CANCELLING'],
+  RUNNING: ['FINISHED', 'RESTARTING', 'FAILING', 'CANCELLING'],
+  RESTARTING: ['RUNNING', 'FAILING', 'CANCELLING'],
   FAILING: ['FAILED', 'CANCELLING'],
   CANCELLING: ['CANCELED', 'FAILED'],
   FAILED: [],

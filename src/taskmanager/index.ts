@@ -1,1 +1,2 @@
-export { TaskExecutor, type TaskExecutorDependencies } from './task-executor.ts';
+export { type ChannelId, type ChannelProvider, LocalChannels } from './channel-provider.ts';
+export { type TaskCheckpointStorage, TaskExecutor, type TaskExecutorDependencies } from './task-executor.ts';

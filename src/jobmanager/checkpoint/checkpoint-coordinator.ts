@@ -121,6 +121,11 @@ export class CheckpointCoordinator {
     await this.writing;
   }
 
+  /** Resolves when no metadata is being written: `latest` is what to go on from. */
+  settled(): Promise<void> {
+    return this.writing;
+  }
+
   /** The job has ended; its checkpoints are kept or deleted as is set. Resolves when nothing is being written or deleted. */
   async shutdown(status: 'FINISHED' | 'CANCELED' | 'FAILED'): Promise<void> {
     await this.abortPending(new MillraceError('CHECKPOINT_FAILED', `Job '${this.options.jobName}' is ${status}.`));

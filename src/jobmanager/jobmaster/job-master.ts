@@ -1,32 +1,75 @@
 /**
- * Leads one job: deploys its tasks, follows their states, runs the coordinators of its sources, and knows how it ended.
+ * Leads one job: deploys its tasks, follows their states, runs the coordinators of its sources and of its checkpoints, restarts
+ * regions that failed, and knows how the job ended.
  *
- * Invariants: a task starts to take input only when every task is open, so nothing is lost at the start; the first failure
- * is the job's, later ones are consequences; the job is over when every task is, and then nothing changes how it ended.
+ * Invariants: a task starts to take input only when every task of its region is open, so nothing is lost at the start; a failure
+ * that no restart follows is the job's, later ones are consequences; reports of old attempts are ignored; the job is over when
+ * every task is, and then nothing changes how it ended.
  */
-import { type Clock, type JobId, type Logger, MillraceError, toError } from '../../common/index.ts';
-import type { ReaderEvent, Source } from '../../connector/index.ts';
-import type { ChainedOperator, JobGraph } from '../../graph/index.ts';
+
+import type { FileCheckpointStorage } from '../../checkpoint/index.ts';
+import { CompletedCheckpointStore, findRestorePoint } from '../../checkpoint/index.ts';
 import {
+  type Clock,
+  type JobId,
+  type Logger,
+  MillraceError,
+  type Random,
+  type SerializedError,
+  toError,
+} from '../../common/index.ts';
+import type { ReaderEvent, Source } from '../../connector/index.ts';
+import type { FileSystem } from '../../filesystem/index.ts';
+import { type JobGraph, producersOf } from '../../graph/index.ts';
+import type { MetricGroup } from '../../metrics/index.ts';
+import {
+  type CheckpointMetrics,
+  type CompletedCheckpoint,
   type ExecutionAttemptId,
   type ExecutionSettings,
+  isTerminalStatus,
   type JobExecutionResult,
   type JobMasterGateway,
   type JobStatus,
   type TaskExecutorGateway,
+  type TaskRestore,
   type TaskStateReport,
+  type TaskStateSnapshot,
   transitionJob,
 } from '../../protocol/index.ts';
-import { attemptOf, type ExecutionGraph, type ExecutionVertex, expandJobGraph, findExecution } from './execution-graph.ts';
-import { SourceCoordinator, type SourceCoordinatorDependencies } from './source-coordinator.ts';
-import { WatermarkAligner } from './watermark-aligner.ts';
+import {
+  assignState,
+  CheckpointCoordinator,
+  type CheckpointPlan,
+  type CheckpointStatsSnapshot,
+  type SavepointRequest,
+  type StateAssignment,
+} from '../checkpoint/index.ts';
+import { createRestartStrategy } from '../failover/restart-strategies.ts';
+import {
+  attemptOf,
+  type ExecutionGraph,
+  type ExecutionVertex,
+  expandJobGraph,
+  findExecution,
+  hasEnded,
+} from './execution-graph.ts';
+import { RegionFailover } from './region-failover.ts';
+import { SourceCoordinators } from './source-coordinators.ts';
 
 export interface JobMasterDependencies {
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
+  readonly metrics: MetricGroup;
   readonly taskExecutor: TaskExecutorGateway;
+  readonly checkpointStorage: FileCheckpointStorage;
+  /** That of the storage. */
+  readonly fileSystem: FileSystem;
   /** The source of a program by operator id: coordinators run the program's code. */
   sourceOf(operatorId: string): Source<unknown> | undefined;
+  /** What takes the events of an operator that is no source. */
+  receiverOf(operatorId: string): ((event: unknown) => void) | undefined;
 }
 
 export class JobMaster implements JobMasterGateway {
@@ -34,22 +77,53 @@ export class JobMaster implements JobMasterGateway {
   private readonly graph: ExecutionGraph;
   private readonly settings: ExecutionSettings;
   private readonly dependencies: JobMasterDependencies;
-  private readonly coordinators = new Map<string, SourceCoordinator>();
-  private readonly aligner = new WatermarkAligner();
+  private readonly sources: SourceCoordinators;
+  private readonly store: CompletedCheckpointStore;
+  private readonly checkpoints: CheckpointCoordinator;
+  private readonly failover: RegionFailover;
   private readonly ended = Promise.withResolvers<JobExecutionResult>();
+  /** Called when a task has ended. */
+  private readonly endWaiters = new Set<() => void>();
   private status: JobStatus = 'CREATED';
   private failure: Error | undefined;
   private startMs = 0;
   /** Set when the last task has ended: from then on the outcome is settled. */
   private endMs: number | undefined;
   private finalAccumulators: Readonly<Record<string, unknown>> | undefined;
+  private restarts = 0;
 
   constructor(jobGraph: JobGraph, settings: ExecutionSettings, dependencies: JobMasterDependencies) {
     this.jobId = jobGraph.jobId;
     this.settings = settings;
     this.dependencies = dependencies;
-    this.graph = expandJobGraph(jobGraph, () => 1);
+    this.graph = expandJobGraph(jobGraph);
     this.ended.promise.catch(() => {});
+    const { clock, random, logger, taskExecutor, checkpointStorage, fileSystem } = dependencies;
+    this.sources = new SourceCoordinators(this.graph, {
+      clock,
+      logger,
+      taskExecutor,
+      sourceOf: (operatorId) => dependencies.sourceOf(operatorId),
+      fail: (vertexId, error) => this.failVertex(vertexId, error),
+    });
+    const { numRetained } = settings.checkpointing;
+    this.store = new CompletedCheckpointStore(
+      { jobId: this.jobId, numRetained },
+      { storage: checkpointStorage, fileSystem, logger },
+    );
+    this.checkpoints = this.createCheckpointCoordinator();
+    this.checkpoints.stats.registerMetrics(dependencies.metrics);
+    dependencies.metrics.gauge('numRestarts', () => this.restarts);
+    this.failover = new RegionFailover(this.graph.regions.length, {
+      clock,
+      logger,
+      strategy: createRestartStrategy(settings.restartStrategy, { clock, random }),
+      cancelRegion: (region) => this.cancelTasks(this.region(region)),
+      deployRegion: (region) => this.deployRegion(region, true),
+      onRestarting: (_, error) => this.restarting(error),
+      onRunning: () => this.regionRuns(),
+      giveUp: (error) => this.failJob(error),
+    });
   }
 
   get jobStatus(): JobStatus {
@@ -68,117 +142,300 @@ export class JobMaster implements JobMasterGateway {
     return this.graph;
   }
 
+  get checkpointStats(): CheckpointStatsSnapshot {
+    return this.checkpoints.stats.snapshot();
+  }
+
   /** The merged accumulators: as they are now, or as they were at the end. */
   async accumulators(): Promise<Readonly<Record<string, unknown>>> {
     return this.finalAccumulators ?? this.dependencies.taskExecutor.requestAccumulators(this.jobId);
   }
 
-  /** Deploys from the sinks to the sources, then lets all run. Failures end the job; this never rejects. */
+  /** Deploys from the sinks to the sources, then lets all run. Failures end the job or restart it; this never rejects. */
   async start(): Promise<void> {
     this.startMs = this.dependencies.clock.monotonicMs();
-    const { taskExecutor } = this.dependencies;
     try {
-      for (const execution of this.graph.vertices) this.createCoordinator(execution);
-      for (const execution of [...this.graph.vertices].reverse()) {
-        if (this.status !== 'CREATED') return;
-        await taskExecutor.submitTask({
-          attempt: attemptOf(this.graph, execution),
-          jobName: this.graph.jobName,
-          taskName: execution.taskName,
-          vertex: execution.vertex,
-          parallelism: execution.parallelism,
-          consumes: execution.consumes,
-          produces: execution.produces,
-          settings: this.settings,
-        });
-      }
-      if (this.status !== 'CREATED') return;
-      this.changeStatus('RUNNING');
-      await Promise.all(this.graph.vertices.map((e) => taskExecutor.startTask(attemptOf(this.graph, e))));
-      await Promise.all([...this.coordinators.values()].map((c) => c.start().catch((error: unknown) => c.fail(error))));
+      await this.restoreFromSavepoint();
     } catch (error) {
-      this.fail(toError(error));
+      this.failJob(toError(error));
+      return;
     }
+    if (this.status !== 'CREATED') return;
+    this.failover.start((region) => this.deployRegion(region, false));
   }
 
   /** Resolves when the job has ended, however it did: a job that is failing goes on to fail. */
   async cancel(): Promise<void> {
-    if (this.endMs === undefined && (this.status === 'CREATED' || this.status === 'RUNNING')) {
+    if (this.endMs === undefined && this.isUp) {
       this.changeStatus('CANCELLING');
-      await this.cancelTasks();
+      await this.stopEverything();
     }
     await this.ended.promise.catch(() => {});
   }
 
+  /** @throws MillraceError `CHECKPOINT_FAILED`, `INVALID_OPTION` */
+  triggerSavepoint(request: SavepointRequest): Promise<CompletedCheckpoint> {
+    return this.checkpoints.triggerSavepoint(request);
+  }
+
+  /** @throws MillraceError `CHECKPOINT_FAILED` */
+  triggerCheckpoint(): Promise<CompletedCheckpoint> {
+    return this.checkpoints.triggerCheckpoint();
+  }
+
   updateTaskState(report: TaskStateReport): void {
     const execution = findExecution(this.graph, report.attempt);
-    if (report.attempt.attemptNumber !== execution.attemptNumber) return;
+    if (report.attempt.attemptNumber !== execution.attemptNumber || hasEnded(execution)) return;
     execution.state = report.state;
+    if (report.state === 'FINISHED') this.checkpoints.taskEnded(report.attempt);
     if (report.state === 'FAILED') {
-      this.fail(report.error ? MillraceError.fromJSON(report.error) : new MillraceError('JOB_FAILED', 'A task failed.'));
+      const error = report.error
+        ? MillraceError.fromJSON(report.error)
+        : new MillraceError('JOB_FAILED', 'A task failed without saying why.');
+      this.fail(execution.region, error);
     }
+    if (hasEnded(execution)) for (const waiter of [...this.endWaiters]) waiter();
     void this.endIfAllEnded();
   }
 
   operatorEventFromTask(attempt: ExecutionAttemptId, operatorId: string, event: unknown): void {
     const execution = findExecution(this.graph, attempt);
     if (attempt.attemptNumber !== execution.attemptNumber) return;
-    this.coordinators.get(operatorId)?.handleEvent(event as ReaderEvent);
-  }
-
-  private createCoordinator(head: ExecutionVertex): void {
-    const operator = head.vertex.operators[0];
-    if (operator?.kind !== 'SOURCE' || head.subtaskIndex !== 0) return;
-    const source = this.dependencies.sourceOf(operator.operatorId);
-    if (source === undefined) return;
-    const { clock, logger, taskExecutor } = this.dependencies;
-    const dependencies: SourceCoordinatorDependencies = {
-      clock,
-      logger,
-      parallelism: head.parallelism,
-      sendEvent: (subtaskIndex, event) => {
-        const execution = this.graph.vertices.find((v) => v.vertex.id === head.vertex.id && v.subtaskIndex === subtaskIndex);
-        if (execution) void taskExecutor.sendOperatorEvent(attemptOf(this.graph, execution), event);
-      },
-      alignWatermark: (group, subtaskIndex, watermark) =>
-        this.aligner.report(group, `${operator.operatorId}/${subtaskIndex}`, watermark),
-      fail: (error) => this.fail(sourceFailure(error, operator)),
-    };
+    if (this.sources.handleEvent(operatorId, event as ReaderEvent)) return;
     try {
-      this.coordinators.set(operator.operatorId, new SourceCoordinator(source, dependencies));
+      this.dependencies.receiverOf(operatorId)?.(event);
     } catch (error) {
-      throw sourceFailure(toError(error), operator);
+      this.fail(execution.region, toError(error));
     }
   }
 
-  private fail(error: Error): void {
-    if (this.endMs !== undefined || this.status === 'FAILING' || this.status === 'CANCELLING') {
-      const { logger } = this.dependencies;
-      logger.log('warn', `Job '${this.graph.jobName}' is ${this.status}, and this failed too: ${error.message}`);
+  acknowledgeCheckpoint(
+    attempt: ExecutionAttemptId,
+    checkpointId: number,
+    state: TaskStateSnapshot,
+    metrics: CheckpointMetrics,
+  ): void {
+    this.checkpoints.acknowledge(attempt, checkpointId, state, metrics);
+  }
+
+  declineCheckpoint(attempt: ExecutionAttemptId, checkpointId: number, reason: SerializedError): void {
+    this.checkpoints.decline(attempt, checkpointId, reason);
+  }
+
+  endOfDataReached(attempt: ExecutionAttemptId): void {
+    this.checkpoints.endOfData(attempt);
+  }
+
+  private get isUp(): boolean {
+    return this.status === 'CREATED' || this.status === 'RUNNING' || this.status === 'RESTARTING';
+  }
+
+  private region(index: number): readonly ExecutionVertex[] {
+    return this.graph.regions[index] as readonly ExecutionVertex[];
+  }
+
+  private createCheckpointCoordinator(): CheckpointCoordinator {
+    const { clock, logger, checkpointStorage, taskExecutor } = this.dependencies;
+    return new CheckpointCoordinator(
+      {
+        jobId: this.jobId,
+        jobName: this.graph.jobName,
+        settings: this.settings.checkpointing,
+        vertices: this.graph.jobGraph.vertices.map((vertex) => ({ vertex, parallelism: vertex.parallelism })),
+      },
+      {
+        clock,
+        logger,
+        storage: checkpointStorage,
+        store: this.store,
+        plan: () => this.checkpointPlan(),
+        snapshotCoordinators: (checkpointId) => this.sources.snapshot(checkpointId),
+        trigger: (attempt, checkpointId, timestampMs, options) =>
+          taskExecutor.triggerCheckpoint(attempt, checkpointId, timestampMs, options),
+        notifyComplete: (attempt, checkpointId) => this.tell(taskExecutor.notifyCheckpointComplete(attempt, checkpointId)),
+        notifyAborted: (attempt, checkpointId) => this.tell(taskExecutor.notifyCheckpointAborted(attempt, checkpointId)),
+        notifyCoordinatorsComplete: (checkpointId) => this.sources.notifyCheckpointComplete(checkpointId),
+        failJob: (error) => {
+          for (const region of this.graph.regions.keys()) this.fail(region, error);
+        },
+      },
+    );
+  }
+
+  /** A message that cannot be delivered means that the task is gone, which is reported on its own. */
+  private tell(sent: Promise<void>): void {
+    sent.catch((error: unknown) =>
+      this.dependencies.logger.log('debug', `A task could not be told of a checkpoint: ${toError(error).message}`),
+    );
+  }
+
+  private checkpointPlan(): CheckpointPlan | { readonly notReady: string } {
+    const toTrigger: ExecutionAttemptId[] = [];
+    const toAcknowledge: ExecutionAttemptId[] = [];
+    for (const execution of this.graph.vertices) {
+      if (execution.state === 'FINISHED') continue;
+      if (execution.state !== 'RUNNING') {
+        const { taskName, subtaskIndex, parallelism, state } = execution;
+        return { notReady: `task '${taskName}' (${subtaskIndex + 1}/${parallelism}) is ${state}` };
+      }
+      const attempt = attemptOf(this.graph, execution);
+      toAcknowledge.push(attempt);
+      if (this.producersHaveFinished(execution)) toTrigger.push(attempt);
+    }
+    return { toTrigger, toAcknowledge };
+  }
+
+  private producersHaveFinished({ consumes, subtaskIndex }: ExecutionVertex): boolean {
+    return consumes.every(({ edge, producerParallelism, consumerParallelism }) =>
+      producersOf(edge.partitioner, subtaskIndex, producerParallelism, consumerParallelism).every(
+        (producer) =>
+          this.graph.vertices.find((v) => v.vertex.id === edge.source && v.subtaskIndex === producer)?.state === 'FINISHED',
+      ),
+    );
+  }
+
+  private async restoreFromSavepoint(): Promise<void> {
+    const { savepointRestore } = this.settings;
+    if (savepointRestore === undefined) return;
+    const { checkpointStorage, fileSystem, logger } = this.dependencies;
+    const checkpoint = await findRestorePoint(savepointRestore.path, checkpointStorage, fileSystem);
+    const { unclaimed } = this.assign(checkpoint, savepointRestore.allowNonRestoredState);
+    for (const { name, uid } of unclaimed) {
+      logger.log('warn', `The state of operator '${uid ?? name}' is left behind: no operator of the program claims it.`);
+    }
+    this.store.add(checkpoint);
+    this.checkpoints.restored(checkpoint);
+    logger.log('info', `Job '${this.graph.jobName}' goes on from '${checkpoint.externalPath}'`);
+  }
+
+  private assign(checkpoint: CompletedCheckpoint, allowNonRestoredState = true): StateAssignment {
+    const vertices = this.graph.jobGraph.vertices.map((vertex) => ({
+      vertex,
+      parallelism: vertex.parallelism,
+      consumes: this.graph.jobGraph.edges.filter((e) => e.target === vertex.id),
+    }));
+    return assignState(checkpoint, vertices, { allowNonRestoredState });
+  }
+
+  /**
+   * Opens the tasks of a region, from the sinks to the sources, and lets them run once all are open.
+   * @returns whether they run: not if one failed meanwhile, which is reported on its own
+   */
+  private async deployRegion(index: number, again: boolean): Promise<boolean> {
+    const executions = this.region(index);
+    const { taskExecutor, checkpointStorage } = this.dependencies;
+    try {
+      await this.checkpoints.settled();
+      const checkpoint = this.store.latest;
+      const assignment = checkpoint && this.assign(checkpoint);
+      for (const execution of executions) {
+        if (again) execution.attemptNumber++;
+        execution.state = 'CREATED';
+      }
+      const attempts = executions.map((e) => attemptOf(this.graph, e));
+      await this.sources.reset(executions, checkpoint, assignment, checkpointStorage.input());
+      if (!this.isUp) return false;
+      await Promise.all(
+        [...executions].reverse().map((e) => taskExecutor.submitTask(this.descriptor(e, assignment?.tasks.get(e.vertex.id)))),
+      );
+      const open = executions.every((e, i) => e.state === 'INITIALIZING' && e.attemptNumber === attempts[i]?.attemptNumber);
+      if (!open || !this.isUp) return false;
+      await Promise.all(attempts.map((attempt) => taskExecutor.startTask(attempt)));
+      this.sources.start(executions);
+      return true;
+    } catch (error) {
+      this.fail(index, toError(error));
+      return false;
+    }
+  }
+
+  private descriptor(execution: ExecutionVertex, restores: readonly TaskRestore[] | undefined) {
+    const { taskName, vertex, parallelism, slot, consumes, produces, subtaskIndex } = execution;
+    const restore = restores?.[subtaskIndex];
+    return {
+      attempt: attemptOf(this.graph, execution),
+      jobName: this.graph.jobName,
+      taskName,
+      vertex,
+      parallelism,
+      slot,
+      consumes,
+      produces,
+      settings: this.settings,
+      ...(restore ? { restore } : {}),
+    };
+  }
+
+  private regionRuns(): void {
+    if (!this.isUp || this.failover.isRestarting) return;
+    if (this.status !== 'RUNNING') this.changeStatus('RUNNING');
+    this.checkpoints.start();
+  }
+
+  private restarting(error: Error): void {
+    const { logger } = this.dependencies;
+    this.restarts++;
+    const latest = this.store.latest;
+    const from = latest ? `checkpoint ${latest.checkpointId}` : 'the beginning';
+    logger.log('warn', `Job '${this.graph.jobName}' restarts from ${from}, because this failed: ${error.message}`);
+    if (this.status !== 'RESTARTING') this.changeStatus('RESTARTING');
+    void this.checkpoints.abortPending(error);
+  }
+
+  private failVertex(vertexId: string, error: Error): void {
+    const region = this.graph.vertices.find((v) => v.vertex.id === vertexId)?.region ?? 0;
+    this.fail(region, error);
+  }
+
+  private fail(region: number, error: Error): void {
+    if (this.isUp && this.endMs === undefined) {
+      this.failover.handleFailure(region, error);
       return;
     }
-    this.failure = error;
-    this.changeStatus('FAILING');
-    void this.cancelTasks();
+    const { logger } = this.dependencies;
+    logger.log('warn', `Job '${this.graph.jobName}' is ${this.status}, and this failed too: ${error.message}`);
   }
 
-  private async cancelTasks(): Promise<void> {
-    const { taskExecutor } = this.dependencies;
-    await Promise.all(this.graph.vertices.map((e) => taskExecutor.cancelTask(attemptOf(this.graph, e))));
-    for (const execution of this.graph.vertices) if (execution.state === 'CREATED') execution.state = 'CANCELED';
+  private failJob(error: Error): void {
+    if (!this.isUp || this.endMs !== undefined) return;
+    this.failure = error;
+    this.changeStatus('FAILING');
+    void this.stopEverything();
+  }
+
+  private async stopEverything(): Promise<void> {
+    this.failover.close();
+    await this.cancelTasks(this.graph.vertices);
     await this.endIfAllEnded();
   }
 
-  private async endIfAllEnded(): Promise<void> {
-    const ended = this.graph.vertices.every((v) => v.state === 'FINISHED' || v.state === 'CANCELED' || v.state === 'FAILED');
-    if (!ended || this.endMs !== undefined) return;
-    this.endMs = this.dependencies.clock.monotonicMs();
-    for (const coordinator of this.coordinators.values()) {
-      await coordinator
-        .close()
-        .catch((error: unknown) => this.dependencies.logger.log('warn', `Closing a source coordinator failed: ${error}`));
-    }
+  /** Resolves when all of them have ended. */
+  private async cancelTasks(executions: readonly ExecutionVertex[]): Promise<void> {
     const { taskExecutor } = this.dependencies;
+    await Promise.all(executions.filter((e) => !hasEnded(e)).map((e) => taskExecutor.cancelTask(attemptOf(this.graph, e)))).catch(
+      (error: unknown) => this.dependencies.logger.log('warn', `A task could not be canceled: ${toError(error).message}`),
+    );
+    for (const execution of executions) if (execution.state === 'CREATED') execution.state = 'CANCELED';
+    if (executions.every(hasEnded)) return;
+    await new Promise<void>((resolve) => {
+      const waiter = (): void => {
+        if (!executions.every(hasEnded)) return;
+        this.endWaiters.delete(waiter);
+        resolve();
+      };
+      this.endWaiters.add(waiter);
+    });
+  }
+
+  private async endIfAllEnded(): Promise<void> {
+    if (this.status === 'RESTARTING' || this.status === 'CREATED') return;
+    const done =
+      this.status === 'RUNNING' ? this.graph.vertices.every((v) => v.state === 'FINISHED') : this.graph.vertices.every(hasEnded);
+    if (!done || this.endMs !== undefined) return;
+    this.endMs = this.dependencies.clock.monotonicMs();
+    this.failover.close();
+    await this.sources.close();
+    const { taskExecutor, logger } = this.dependencies;
     let accumulators: Readonly<Record<string, unknown>> = {};
     try {
       accumulators = await taskExecutor.requestAccumulators(this.jobId);
@@ -190,16 +447,17 @@ export class JobMaster implements JobMasterGateway {
     }
     this.finalAccumulators = accumulators;
     await taskExecutor.releaseJob(this.jobId);
-    if (this.status === 'FAILING') {
-      this.changeStatus('FAILED');
-      this.ended.reject(this.failure);
-    } else if (this.status === 'CANCELLING') {
-      this.changeStatus('CANCELED');
+    const outcome = this.status === 'FAILING' ? 'FAILED' : this.status === 'CANCELLING' ? 'CANCELED' : 'FINISHED';
+    await this.checkpoints
+      .shutdown(outcome)
+      .catch((error: unknown) => logger.log('warn', `Cleaning up the checkpoints failed: ${toError(error).message}`));
+    this.changeStatus(outcome);
+    if (outcome === 'FAILED') this.ended.reject(this.failure);
+    else if (outcome === 'CANCELED') {
       this.ended.reject(
         new MillraceError('JOB_CANCELED', `Job '${this.graph.jobName}' was canceled.`, { context: { jobId: this.jobId } }),
       );
     } else {
-      this.changeStatus('FINISHED');
       this.ended.resolve({
         jobId: this.jobId,
         jobName: this.graph.jobName,
@@ -212,17 +470,8 @@ export class JobMaster implements JobMasterGateway {
   private changeStatus(to: JobStatus): void {
     this.dependencies.logger.log('debug', `Job '${this.graph.jobName}' goes from ${this.status} to ${to}`, { jobId: this.jobId });
     this.status = transitionJob(this.status, to);
+    if (isTerminalStatus(to)) this.endWaiters.clear();
   }
-}
-
-/** What an enumerator threw, with the name of its source. */
-function sourceFailure(error: Error, operator: ChainedOperator): MillraceError {
-  const own = error instanceof MillraceError;
-  return new MillraceError(own ? error.code : 'SOURCE_FAILED', `Source '${operator.name}' failed: ${error.message}`, {
-    cause: error,
-    context: { ...(own ? error.context : {}), operator: operator.name, operatorId: operator.operatorId },
-    recoverable: own ? error.recoverable : true,
-  });
 }
 
 function accumulatorFailure(thrown: unknown): MillraceError {

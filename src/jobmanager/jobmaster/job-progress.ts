@@ -1,45 +1,36 @@
 /** Sums up where a job stands from the metrics of its sources and sinks. */
-import type { Source } from '../../connector/index.ts';
 import { operatorScope } from '../../graph/index.ts';
-import { type MetricRegistry, metricValue } from '../../metrics/index.ts';
-import type { JobProgress } from '../../protocol/index.ts';
+import type { JobProgress, MetricSample } from '../../protocol/index.ts';
 import type { JobMaster } from './job-master.ts';
 
-export function jobProgress(
-  job: JobMaster,
-  metrics: MetricRegistry,
-  sourceOf: (operatorId: string) => Source<unknown> | undefined,
-): JobProgress {
-  const { vertices } = job.executionGraph;
+export function jobProgress(job: JobMaster, samples: readonly MetricSample[]): JobProgress {
   const values = new Map<string, unknown>();
-  for (const { scope, name, metric } of metrics.all()) {
-    if (scope[0] === job.jobId) values.set([...scope.slice(1), name].join('\u0000'), metricValue(metric));
-  }
-  const read = (task: string, operator: string, metric: string): number => {
-    const value = values.get([task, '0', operator, metric].join('\u0000'));
-    return typeof value === 'number' ? value : 0;
-  };
+  for (const { scope, name, value } of samples) values.set([...scope, name].join('\u0000'), value);
   let recordsIn = 0;
   let bytesIn = 0;
   let recordsOut = 0;
   let watermark = Number.POSITIVE_INFINITY;
   let done = 0;
   let total: number | undefined = 0;
-  for (const { vertex, taskName } of vertices) {
+  for (const { vertex, taskName, subtaskIndex } of job.executionGraph.vertices) {
     for (const operator of vertex.operators) {
       const scope = operatorScope(vertex, operator);
+      const read = (metric: string): number | undefined => {
+        const value = values.get([taskName, String(subtaskIndex), scope, metric].join('\u0000'));
+        return typeof value === 'number' ? value : undefined;
+      };
       if (operator.kind === 'SOURCE') {
-        recordsIn += read(taskName, scope, 'numRecordsIn');
-        bytesIn += read(taskName, scope, 'numBytesIn');
-        const progress = sourceOf(operator.operatorId)?.progress?.();
-        if (progress === undefined) total = undefined;
+        recordsIn += read('numRecordsIn') ?? 0;
+        bytesIn += read('numBytesIn') ?? 0;
+        const ofSubtask = read('progressTotal');
+        if (ofSubtask === undefined || Number.isNaN(ofSubtask)) total = undefined;
         else if (total !== undefined) {
-          done += progress.done;
-          total += progress.total;
+          done += read('progressDone') ?? 0;
+          total += ofSubtask;
         }
       } else if (operator.kind === 'SINK') {
-        recordsOut += read(taskName, scope, 'numRecordsIn');
-        watermark = Math.min(watermark, read(taskName, scope, 'currentInputWatermark'));
+        recordsOut += read('numRecordsIn') ?? 0;
+        watermark = Math.min(watermark, read('currentInputWatermark') ?? Number.NEGATIVE_INFINITY);
       }
     }
   }

@@ -2,7 +2,8 @@
  * The coordinator of one source: runs its enumerator, and carries messages between it and the readers.
  *
  * All calls of the enumerator happen one after the other, in the order of the events. An error in the enumerator fails
- * the job.
+ * the job. A snapshot is taken in the same turn in which the readers' checkpoints are triggered, and events reach a reader in
+ * order with its trigger: a split is therefore either in the enumerator's part of a checkpoint or in a reader's, never in both.
  */
 import { type Clock, type Logger, type TimerHandle, toError } from '../../common/index.ts';
 import type {
@@ -13,6 +14,8 @@ import type {
   SplitEnumerator,
   SplitEnumeratorContext,
 } from '../../connector/index.ts';
+import { BinaryReader, BinaryWriter, decodeValue, encodeValue } from '../../serialization/index.ts';
+import { SplitAssignmentTracker } from './split-assignment-tracker.ts';
 
 export interface SourceCoordinatorDependencies {
   readonly clock: Clock;
@@ -28,13 +31,38 @@ export class SourceCoordinator {
   private readonly dependencies: SourceCoordinatorDependencies;
   private readonly readers = new Set<number>();
   private readonly timers = new Set<TimerHandle>();
+  private readonly tracker = new SplitAssignmentTracker();
   private readonly enumerator: SplitEnumerator<SourceSplit, unknown>;
   private started: Promise<void> | undefined;
   private closed = false;
 
-  constructor(source: Source<unknown>, dependencies: SourceCoordinatorDependencies) {
+  /** @param restored what `snapshot` returned */
+  constructor(source: Source<unknown>, dependencies: SourceCoordinatorDependencies, restored?: Uint8Array) {
     this.dependencies = dependencies;
-    this.enumerator = source.createEnumerator(this.createContext());
+    this.enumerator =
+      restored === undefined
+        ? source.createEnumerator(this.createContext())
+        : source.restoreEnumerator(this.createContext(), decodeValue(new BinaryReader(restored)));
+  }
+
+  /** The enumerator's part of a checkpoint. @throws whatever the enumerator throws, MillraceError `NOT_SERIALIZABLE` */
+  snapshot(checkpointId: number): Uint8Array {
+    const writer = new BinaryWriter();
+    encodeValue(writer, this.enumerator.snapshotState(checkpointId));
+    this.tracker.checkpointTaken(checkpointId);
+    return writer.toBytes();
+  }
+
+  notifyCheckpointComplete(checkpointId: number): void {
+    this.tracker.checkpointCompleted(checkpointId);
+    this.run(() => this.enumerator.notifyCheckpointComplete?.(checkpointId));
+  }
+
+  /** A reader alone goes back to a checkpoint: the splits that it was given since go back to the enumerator. */
+  resetSubtask(subtaskIndex: number, checkpointId: number): void {
+    this.readers.delete(subtaskIndex);
+    const splits = this.tracker.takeBack(subtaskIndex, checkpointId);
+    if (splits.length > 0) this.run(() => this.enumerator.addSplitsBack(splits, subtaskIndex));
   }
 
   /** Starts the enumerator. Events that come before it has started wait. */
@@ -60,6 +88,11 @@ export class SourceCoordinator {
     this.closed = true;
     for (const timer of this.timers) timer.cancel();
     await this.enumerator.close();
+  }
+
+  private assign(subtaskIndex: number, splits: readonly SourceSplit[]): void {
+    this.tracker.assigned(subtaskIndex, splits);
+    this.dependencies.sendEvent(subtaskIndex, { type: 'ADD_SPLITS', splits });
   }
 
   private dispatch(event: ReaderEvent): void {
@@ -93,9 +126,9 @@ export class SourceCoordinator {
       currentParallelism: () => dependencies.parallelism,
       registeredReaders: () => [...this.readers],
       assignSplits: (assignment) => {
-        for (const [subtaskIndex, splits] of assignment) dependencies.sendEvent(subtaskIndex, { type: 'ADD_SPLITS', splits });
+        for (const [subtaskIndex, splits] of assignment) this.assign(subtaskIndex, splits);
       },
-      assignSplit: (split, subtaskIndex) => dependencies.sendEvent(subtaskIndex, { type: 'ADD_SPLITS', splits: [split] }),
+      assignSplit: (split, subtaskIndex) => this.assign(subtaskIndex, [split]),
       signalNoMoreSplits: (subtaskIndex) => dependencies.sendEvent(subtaskIndex, { type: 'NO_MORE_SPLITS' }),
       sendEventToSourceReader: (subtaskIndex, event) => dependencies.sendEvent(subtaskIndex, { type: 'SOURCE_EVENT', event }),
       callAsync: (work, handler, options) => {
