@@ -9,11 +9,10 @@ import {
   type CoGroupFunction,
   type Evictor,
   type KeySelector,
+  lifeCycleOf,
   MapOperator,
   methodOf,
   type RichCoGroupFunction,
-  type RuntimeContext,
-  richOf,
   type Trigger,
   type Window,
   type WindowAssigner,
@@ -110,8 +109,7 @@ export class CoGroupWithWindow<A, B, K, W extends Window> {
   apply<R>(fn: CoGroupFunction<A, B, R>): SingleOutputStreamOperator<R> {
     const coGroup = methodOf<RichCoGroupFunction<A, B, R>['coGroup']>(fn, 'coGroup');
     return this.windowed.process<R>({
-      open: (context: RuntimeContext) => richOf(fn)?.open?.(context),
-      close: () => richOf(fn)?.close?.(),
+      ...lifeCycleOf(fn),
       process(_key, _context, records, out) {
         const first: A[] = [];
         const second: B[] = [];

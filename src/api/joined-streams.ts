@@ -6,11 +6,10 @@ import {
   type Evictor,
   type JoinFunction,
   type KeySelector,
+  lifeCycleOf,
   methodOf,
   type RichCoGroupFunction,
   type RichJoinFunction,
-  type RuntimeContext,
-  richOf,
   type Trigger,
   type Window,
   type WindowAssigner,
@@ -93,8 +92,7 @@ export class JoinWithWindow<A, B, K, W extends Window> {
   apply<R>(fn: JoinFunction<A, B, R>): SingleOutputStreamOperator<R> {
     const join = methodOf<RichJoinFunction<A, B, R>['join']>(fn, 'join');
     const pairs: RichCoGroupFunction<A, B, R> = {
-      open: (context: RuntimeContext) => richOf(fn)?.open?.(context),
-      close: () => richOf(fn)?.close?.(),
+      ...lifeCycleOf(fn),
       coGroup(first, second, out) {
         for (const a of first) {
           for (const b of second) {

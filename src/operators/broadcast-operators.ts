@@ -30,14 +30,14 @@ import { TimestampedCollector, timestampOrUndefined, userTimerService } from './
 type Descriptors = readonly MapStateDescriptor<any, any>[];
 
 export class BroadcastProcessOperator<T, B, R> implements StreamOperator<T, R, B> {
-  private readonly fn: BroadcastProcessFunction<T, B, R>;
+  readonly userFunction: BroadcastProcessFunction<T, B, R>;
   private readonly descriptors: Descriptors;
   private collector!: TimestampedCollector<R>;
   private readContext!: ReadOnlyBroadcastContext;
   private writeContext!: BroadcastContext;
 
   constructor(fn: BroadcastProcessFunction<T, B, R>, descriptors: Descriptors) {
-    this.fn = fn;
+    this.userFunction = fn;
     this.descriptors = descriptors;
   }
 
@@ -46,27 +46,27 @@ export class BroadcastProcessOperator<T, B, R> implements StreamOperator<T, R, B
     const contexts = broadcastContexts(context, this.descriptors, this.collector);
     this.readContext = contexts.read;
     this.writeContext = contexts.write;
-    return this.fn.open?.(context.runtimeContext);
+    return this.userFunction.open?.(context.runtimeContext);
   }
 
   processElement(value: T, timestamp: number): void {
     this.collector.timestamp = timestamp;
-    this.fn.processElement(value, this.readContext, this.collector);
+    this.userFunction.processElement(value, this.readContext, this.collector);
   }
 
   processElement2(value: B, timestamp: number): void {
     this.collector.timestamp = timestamp;
-    this.fn.processBroadcastElement(value, this.writeContext, this.collector);
+    this.userFunction.processBroadcastElement(value, this.writeContext, this.collector);
   }
 
   close(): void | Promise<void> {
-    return this.fn.close?.();
+    return this.userFunction.close?.();
   }
 }
 
 /** The first input is keyed: it has state and timers per key, and the broadcast side can visit the state of all keys. */
 export class KeyedBroadcastProcessOperator<K, T, B, R> implements StreamOperator<T, R, B>, Triggerable {
-  private readonly fn: KeyedBroadcastProcessFunction<K, T, B, R>;
+  readonly userFunction: KeyedBroadcastProcessFunction<K, T, B, R>;
   private readonly descriptors: Descriptors;
   private collector!: TimestampedCollector<R>;
   private readContext!: KeyedReadOnlyBroadcastContext<K> & { timeDomain: TimeDomain };
@@ -74,7 +74,7 @@ export class KeyedBroadcastProcessOperator<K, T, B, R> implements StreamOperator
   private backend!: KeyedStateBackend;
 
   constructor(fn: KeyedBroadcastProcessFunction<K, T, B, R>, descriptors: Descriptors) {
-    this.fn = fn;
+    this.userFunction = fn;
     this.descriptors = descriptors;
   }
 
@@ -94,19 +94,19 @@ export class KeyedBroadcastProcessOperator<K, T, B, R> implements StreamOperator
       ...contexts.write,
       applyToKeyedState: (descriptor: KeyedStateDescriptor, visit) => backend.forEachKey(descriptor, visit),
     };
-    return this.fn.open?.(context.runtimeContext);
+    return this.userFunction.open?.(context.runtimeContext);
   }
 
   processElement(value: T, timestamp: number): void {
     this.collector.timestamp = timestamp;
-    this.fn.processElement(value, this.readContext, this.collector);
+    this.userFunction.processElement(value, this.readContext, this.collector);
   }
 
   processElement2(value: B, timestamp: number): void {
     // A broadcast record has no key; without this, keyed state would be that of the record before.
     this.backend.clearCurrentKey();
     this.collector.timestamp = timestamp;
-    this.fn.processBroadcastElement(value, this.writeContext, this.collector);
+    this.userFunction.processBroadcastElement(value, this.writeContext, this.collector);
   }
 
   onEventTime(timestamp: number): void {
@@ -120,12 +120,12 @@ export class KeyedBroadcastProcessOperator<K, T, B, R> implements StreamOperator
   }
 
   close(): void | Promise<void> {
-    return this.fn.close?.();
+    return this.userFunction.close?.();
   }
 
   private onTimer(timestamp: number, domain: TimeDomain): void {
     this.readContext.timeDomain = domain;
-    this.fn.onTimer?.(timestamp, this.readContext, this.collector);
+    this.userFunction.onTimer?.(timestamp, this.readContext, this.collector);
   }
 }
 

@@ -19,11 +19,11 @@ export class CoMapOperator<A, B, R> extends FunctionOperator {
   }
 
   inline(code: ChainCode, value: string, timestamp: string, emit: EmitCode): string {
-    return mapCode(code, methodOf(this.fn, 'map1'), value, timestamp, emit);
+    return mapCode(code, methodOf(this.userFunction, 'map1'), value, timestamp, emit);
   }
 
   inline2(code: ChainCode, value: string, timestamp: string, emit: EmitCode): string {
-    return mapCode(code, methodOf(this.fn, 'map2'), value, timestamp, emit);
+    return mapCode(code, methodOf(this.userFunction, 'map2'), value, timestamp, emit);
   }
 }
 
@@ -33,21 +33,21 @@ export class CoFlatMapOperator<A, B, R> extends FunctionOperator {
   }
 
   inline(code: ChainCode, value: string, timestamp: string): string {
-    return flatMapCode(code, methodOf(this.fn, 'flatMap1'), value, timestamp);
+    return flatMapCode(code, methodOf(this.userFunction, 'flatMap1'), value, timestamp);
   }
 
   inline2(code: ChainCode, value: string, timestamp: string): string {
-    return flatMapCode(code, methodOf(this.fn, 'flatMap2'), value, timestamp);
+    return flatMapCode(code, methodOf(this.userFunction, 'flatMap2'), value, timestamp);
   }
 }
 
 export class CoProcessOperator<A, B, R> implements StreamOperator<A, R, B> {
-  private readonly fn: CoProcessFunction<A, B, R>;
+  readonly userFunction: CoProcessFunction<A, B, R>;
   private collector!: TimestampedCollector<R>;
   private functionContext!: ProcessContext;
 
   constructor(fn: CoProcessFunction<A, B, R>) {
-    this.fn = fn;
+    this.userFunction = fn;
   }
 
   open(context: OperatorContext<R>): void | Promise<void> {
@@ -58,21 +58,21 @@ export class CoProcessOperator<A, B, R> implements StreamOperator<A, R, B> {
       timerService: readOnlyTimerService(context),
       output: (tag, value) => collector.collectTo(tag, value),
     };
-    return this.fn.open?.(context.runtimeContext);
+    return this.userFunction.open?.(context.runtimeContext);
   }
 
   processElement(value: A, timestamp: number): void {
     this.collector.timestamp = timestamp;
-    this.fn.processElement1(value, this.functionContext, this.collector);
+    this.userFunction.processElement1(value, this.functionContext, this.collector);
   }
 
   processElement2(value: B, timestamp: number): void {
     this.collector.timestamp = timestamp;
-    this.fn.processElement2(value, this.functionContext, this.collector);
+    this.userFunction.processElement2(value, this.functionContext, this.collector);
   }
 
   close(): void | Promise<void> {
-    return this.fn.close?.();
+    return this.userFunction.close?.();
   }
 }
 
@@ -83,11 +83,11 @@ export class KeyedCoProcessOperator<K, A, B, R>
 {
   processElement(value: A, timestamp: number): void {
     this.collector.timestamp = timestamp;
-    this.fn.processElement1(value, this.functionContext, this.collector);
+    this.userFunction.processElement1(value, this.functionContext, this.collector);
   }
 
   processElement2(value: B, timestamp: number): void {
     this.collector.timestamp = timestamp;
-    this.fn.processElement2(value, this.functionContext, this.collector);
+    this.userFunction.processElement2(value, this.functionContext, this.collector);
   }
 }

@@ -2,7 +2,7 @@
  * The functions that programs are made of, with Flink's names.
  *
  * Wherever Flink takes a function object, a plain function will do; an object (or class instance) with the method's name
- * may also have `open(runtimeContext)` and `close()`: a rich function.
+ * may also have `open(runtimeContext)` and `close()`: a rich function. It may take part in checkpoints, too.
  */
 import type { OutputTag } from '../connector/index.ts';
 import type { MetricGroup } from '../metrics/index.ts';
@@ -22,6 +22,7 @@ import type {
   ValueStateDescriptor,
 } from '../state/index.ts';
 import type { Accumulator, Histogram, IntCounter } from './accumulators.ts';
+import type { CheckpointedFunction, CheckpointListener } from './checkpointed-function.ts';
 
 /** Takes the results of a function; each call emits one record. */
 export interface Collector<T> {
@@ -53,8 +54,14 @@ export interface RuntimeContext {
   getHistogram(name: string): Histogram;
 }
 
+/** State by descriptor, as `RuntimeContext` gives it. */
+export type KeyedStateStore = Pick<
+  RuntimeContext,
+  'getState' | 'getListState' | 'getMapState' | 'getReducingState' | 'getAggregatingState'
+>;
+
 /** The life cycle that any function object may have. */
-export interface RichFunction {
+export interface RichFunction extends Partial<CheckpointedFunction>, Partial<CheckpointListener> {
   open?(context: RuntimeContext): void | Promise<void>;
   close?(): void | Promise<void>;
 }
@@ -212,6 +219,22 @@ export type Partitioner<K> = ((key: K, numPartitions: number) => number) | { par
 /** The rich function's life cycle of anything that may be a plain function. */
 export function richOf(fn: unknown): RichFunction | undefined {
   return typeof fn === 'object' && fn !== null ? (fn as RichFunction) : undefined;
+}
+
+const LIFE_CYCLE = [
+  'open',
+  'close',
+  'initializeState',
+  'snapshotState',
+  'notifyCheckpointComplete',
+  'notifyCheckpointAborted',
+] as const;
+
+/** The life cycle of `fn`, for an object that calls it in another form. */
+export function lifeCycleOf(fn: unknown): RichFunction {
+  const rich = richOf(fn);
+  const methods = LIFE_CYCLE.flatMap((name) => (rich?.[name] ? [[name, methodOf(rich, name)]] : []));
+  return Object.fromEntries(methods) as RichFunction;
 }
 
 /**

@@ -16,6 +16,13 @@ export {
 } from './async/async-retry-strategies.ts';
 export { type AsyncOutputMode, AsyncWaitOperator, type AsyncWaitOptions } from './async/async-wait-operator.ts';
 export { BroadcastProcessOperator, KeyedBroadcastProcessOperator } from './broadcast-operators.ts';
+export type {
+  CheckpointedFunction,
+  CheckpointListener,
+  FunctionInitializationContext,
+  FunctionSnapshotContext,
+  OperatorStateStore,
+} from './checkpointed-function.ts';
 export { CoFlatMapOperator, CoMapOperator, CoProcessOperator, KeyedCoProcessOperator } from './co-operators.ts';
 export {
   type BroadcastContext,
@@ -34,6 +41,8 @@ export {
   type KeyedProcessContext,
   type KeyedProcessFunction,
   type KeyedReadOnlyBroadcastContext,
+  type KeyedStateStore,
+  lifeCycleOf,
   type MapFunction,
   methodOf,
   type OnTimerContext,
@@ -136,7 +145,6 @@ export {
   internalApplyFunction,
   internalProcessAllFunction,
   internalProcessFunction,
-  type KeyedStateStore,
   type ProcessAllWindowFunction,
   type ProcessWindowContext,
   type ProcessWindowFunction,

@@ -30,7 +30,7 @@ export interface IntervalJoinOptions<A, B> {
 }
 
 export class IntervalJoinOperator<A, B, R> implements StreamOperator<A, R, B> {
-  private readonly fn: ProcessJoinFunction<A, B, R>;
+  readonly userFunction: ProcessJoinFunction<A, B, R>;
   private readonly options: IntervalJoinOptions<A, B>;
   private collector!: TimestampedCollector<R>;
   private context!: OperatorContext<R>;
@@ -48,7 +48,7 @@ export class IntervalJoinOperator<A, B, R> implements StreamOperator<A, R, B> {
         `An interval join needs a finite lower bound that is not above its upper bound; got ${lowerBoundMs} to ${upperBoundMs} ms (exclusive bounds moved in by 1 ms).`,
       );
     }
-    this.fn = fn;
+    this.userFunction = fn;
     this.options = options;
   }
 
@@ -73,7 +73,7 @@ export class IntervalJoinOperator<A, B, R> implements StreamOperator<A, R, B> {
     this.left = new TimeBuckets(context.keyedState, 'left-buffer', widthMs, upperBoundMs);
     this.right = new TimeBuckets(context.keyedState, 'right-buffer', widthMs, -lowerBoundMs);
     this.lateRecordsDropped = context.metrics.counter('numLateRecordsDropped');
-    return this.fn.open?.(context.runtimeContext);
+    return this.userFunction.open?.(context.runtimeContext);
   }
 
   processElement(value: A, timestamp: number): void {
@@ -117,13 +117,13 @@ export class IntervalJoinOperator<A, B, R> implements StreamOperator<A, R, B> {
   }
 
   close(): void | Promise<void> {
-    return this.fn.close?.();
+    return this.userFunction.close?.();
   }
 
   private emit(left: A, right: B): void {
     const { pair, collector } = this;
     collector.timestamp = Math.max(pair.leftTimestamp, pair.rightTimestamp);
-    this.fn.processElement(left, right, pair, collector);
+    this.userFunction.processElement(left, right, pair, collector);
   }
 
   private isOnTime<T>(value: T, timestamp: number, side: string, lateTag: OutputTag<T> | undefined): boolean {

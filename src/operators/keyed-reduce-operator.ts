@@ -5,20 +5,20 @@ import type { OperatorContext, Output, StreamOperator } from './operator.ts';
 
 export class KeyedReduceOperator<T> implements StreamOperator<T, T> {
   readonly oneToOne = true;
-  private readonly fn: ReduceFunction<T>;
+  readonly userFunction: ReduceFunction<T>;
   private readonly reduce: (a: T, b: T) => T;
   private state!: ValueState<T>;
   private output!: Output<T>;
 
   constructor(fn: ReduceFunction<T>) {
-    this.fn = fn;
+    this.userFunction = fn;
     this.reduce = methodOf(fn, 'reduce');
   }
 
   open(context: OperatorContext<T>): void | Promise<void> {
     this.output = context.output;
     this.state = context.keyedState.getPartitionedState(new ValueStateDescriptor<T>('_op_state'));
-    return richOf(this.fn)?.open?.(context.runtimeContext);
+    return richOf(this.userFunction)?.open?.(context.runtimeContext);
   }
 
   processElement(value: T, timestamp: number): void {
@@ -30,6 +30,6 @@ export class KeyedReduceOperator<T> implements StreamOperator<T, T> {
   }
 
   close(): void | Promise<void> {
-    return richOf(this.fn)?.close?.();
+    return richOf(this.userFunction)?.close?.();
   }
 }

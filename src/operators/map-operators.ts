@@ -9,11 +9,11 @@ import { type ChainCode, type EmitCode, MIN_WATERMARK, type OperatorContext, typ
 
 /** An operator around one user function: opens and closes it. */
 export abstract class FunctionOperator implements StreamOperator {
-  protected readonly fn: unknown;
+  readonly userFunction: unknown;
   private readonly rich: RichFunction | undefined;
 
   constructor(fn: unknown) {
-    this.fn = fn;
+    this.userFunction = fn;
     this.rich = richOf(fn);
   }
 
@@ -34,7 +34,7 @@ export class MapOperator<T, R> extends FunctionOperator {
   }
 
   inline(code: ChainCode, value: string, timestamp: string, emit: EmitCode): string {
-    return mapCode(code, methodOf(this.fn, 'map'), value, timestamp, emit);
+    return mapCode(code, methodOf(this.userFunction, 'map'), value, timestamp, emit);
   }
 }
 
@@ -44,7 +44,7 @@ export class FilterOperator<T> extends FunctionOperator {
   }
 
   inline(code: ChainCode, value: string, timestamp: string, emit: EmitCode): string {
-    const f = code.bind(methodOf(this.fn, 'filter'), 'filter');
+    const f = code.bind(methodOf(this.userFunction, 'filter'), 'filter');
     return `if (${f}(${value})) {\n${emit(value, timestamp)}\n}`;
   }
 }
@@ -55,7 +55,7 @@ export class FlatMapOperator<T, R> extends FunctionOperator {
   }
 
   inline(code: ChainCode, value: string, timestamp: string, _emit: EmitCode): string {
-    return flatMapCode(code, methodOf(this.fn, 'flatMap'), value, timestamp);
+    return flatMapCode(code, methodOf(this.userFunction, 'flatMap'), value, timestamp);
   }
 }
 
@@ -68,8 +68,8 @@ export class ForEachOperator<T> extends FunctionOperator {
   }
 
   inline(code: ChainCode, value: string, timestamp: string): string {
-    const sink = code.bind(methodOf(this.fn, 'invoke'), 'sink');
-    if (typeof this.fn === 'function') return `${sink}(${value});`;
+    const sink = code.bind(methodOf(this.userFunction, 'invoke'), 'sink');
+    if (typeof this.userFunction === 'function') return `${sink}(${value});`;
     const invocation = code.bind(this.invocation, 'invocation');
     return `${invocation}.timestamp = ${timestamp} === -Infinity ? undefined : ${timestamp};\n${sink}(${value}, ${invocation});`;
   }

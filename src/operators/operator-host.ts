@@ -8,7 +8,6 @@
 import { type Clock, invariant, type Logger, MillraceError, type Random, type TimerHandle } from '../common/index.ts';
 import type { OutputTag } from '../connector/index.ts';
 import type { MetricGroup } from '../metrics/index.ts';
-import type { TypeRegistry } from '../serialization/index.ts';
 import {
   type CheckpointInput,
   type KeyedStateBackend,
@@ -17,7 +16,7 @@ import {
   type OperatorStateBackend,
 } from '../state/index.ts';
 import { type Accumulator, Histogram, IntCounter } from './accumulators.ts';
-import type { RuntimeContext } from './functions.ts';
+import { type RichFunction, type RuntimeContext, richOf } from './functions.ts';
 import {
   InternalTimerService,
   type InternalTimerSnapshot,
@@ -103,8 +102,6 @@ export interface OperatorHostDependencies {
   readonly metrics: MetricGroup;
   readonly mailbox: MailboxExecutor;
   readonly accumulators: Map<string, Accumulator<any, any>>;
-  /** For instances of classes in state. */
-  readonly types?: TypeRegistry;
   /** @param range the key groups of the subtask */
   createKeyedStateBackend(range: KeyGroupRange): KeyedStateBackend;
   createOperatorStateBackend(): OperatorStateBackend;
@@ -118,6 +115,7 @@ export class OperatorHost implements EventTarget {
   readonly output = new HostOutput();
   readonly keyedState: KeyedStateBackend | undefined;
   readonly operatorState: OperatorStateBackend;
+  private readonly userFunction: RichFunction | undefined;
   private readonly dependencies: OperatorHostDependencies;
   private readonly keyGroups: KeyGroupRange;
   /** Restored, and not asked for by name yet: part of the next snapshot, too. */
@@ -134,6 +132,7 @@ export class OperatorHost implements EventTarget {
     this.options = options;
     this.dependencies = dependencies;
     this.operator = definition.create();
+    this.userFunction = richOf(this.operator.userFunction);
     const keyed = definition.keySelectors?.some((s) => s !== undefined) ?? false;
     const { parallelism, maxParallelism, subtaskIndex } = options;
     this.keyGroups = keyGroupRange(parallelism, maxParallelism, subtaskIndex);
@@ -156,7 +155,13 @@ export class OperatorHost implements EventTarget {
   }
 
   async open(): Promise<void> {
-    await this.operator.open?.(this.createContext());
+    const context = this.createContext();
+    await this.userFunction?.initializeState?.({
+      isRestored: this.restored,
+      operatorStateStore: this.operatorState,
+      keyedStateStore: context.runtimeContext,
+    });
+    await this.operator.open?.(context);
   }
 
   processWatermark(timestamp: number): void {
@@ -220,12 +225,12 @@ export class OperatorHost implements EventTarget {
    * @throws MillraceError `NOT_SERIALIZABLE`, `USER_FUNCTION_FAILED`
    */
   startSnapshot(checkpointId: number, request: { readonly canonical: boolean }): PendingOperatorSnapshot {
-    const { types } = this.dependencies;
     try {
       this.operator.prepareSnapshot?.(checkpointId);
-      const timers = this.keyedState && encodeSnapshot(this.timersSnapshot(), types);
+      this.snapshotFunction(checkpointId);
+      const timers = this.keyedState && encodeSnapshot(this.timersSnapshot());
       const { subtaskIndex } = this.options;
-      const operator = encodeSnapshot({ subtaskIndex, ...this.operatorState.snapshot() }, types);
+      const operator = encodeSnapshot({ subtaskIndex, ...this.operatorState.snapshot() });
       const keyed = this.keyedState?.startSnapshot({ checkpointId, ...request });
       const { watermark } = this;
       return {
@@ -258,6 +263,7 @@ export class OperatorHost implements EventTarget {
     try {
       this.keyedState?.notifyCheckpointComplete(checkpointId);
       await this.operator.notifyCheckpointComplete?.(checkpointId);
+      await this.userFunction?.notifyCheckpointComplete?.(checkpointId);
     } catch (error) {
       throw this.attribute(error, 'notifyCheckpointComplete');
     }
@@ -267,6 +273,7 @@ export class OperatorHost implements EventTarget {
     try {
       this.keyedState?.notifyCheckpointAborted(checkpointId);
       await this.operator.notifyCheckpointAborted?.(checkpointId);
+      await this.userFunction?.notifyCheckpointAborted?.(checkpointId);
     } catch (error) {
       throw this.attribute(error, 'notifyCheckpointAborted');
     }
@@ -287,11 +294,10 @@ export class OperatorHost implements EventTarget {
   }
 
   private async takeOver(restore: OperatorRestoreHandles, input: CheckpointInput): Promise<void> {
-    const { types } = this.dependencies;
     const { subtaskIndex, parallelism, maxParallelism } = this.options;
     if (this.keyedState) {
       await this.keyedState.restoreFrom(restore.keyed, this.keyGroups, input);
-      const timers = await readSnapshots<TimersSnapshot>(restore.timers, input, types);
+      const timers = await readSnapshots<TimersSnapshot>(restore.timers, input);
       this.restoredTimers = timersIn(this.keyGroups, timers);
       this.keyWatermarks = new KeyWatermarks(
         this.keyGroups,
@@ -309,8 +315,19 @@ export class OperatorHost implements EventTarget {
       }
       this.watermark = restore.watermark === MAX_WATERMARK ? MIN_WATERMARK : restore.watermark;
     }
-    const operator = await readSnapshots<SubtaskOperatorState>(restore.operator, input, types);
+    const operator = await readSnapshots<SubtaskOperatorState>(restore.operator, input);
     this.operatorState.restore([shareOf(operator, subtaskIndex, parallelism, restore.oldParallelism)]);
+  }
+
+  private snapshotFunction(checkpointId: number): void {
+    const result: unknown = this.userFunction?.snapshotState?.({ checkpointId });
+    if (typeof (result as PromiseLike<void> | undefined)?.then !== 'function') return;
+    (result as PromiseLike<void>).then(undefined, () => {});
+    throw new MillraceError(
+      'INVALID_PROGRAM',
+      'snapshotState returned a promise, but the state must be complete when it returns: records go on meanwhile. Make it synchronous.',
+      { recoverable: false },
+    );
   }
 
   private timersSnapshot(): TimersSnapshot {

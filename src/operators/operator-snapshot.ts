@@ -4,7 +4,7 @@
  * Three parts: keyed state, which its backend writes; what a keyed operator has besides (timers and the watermark of its
  * keys); operator state. The latter two are small and written as one value each.
  */
-import { BinaryReader, BinaryWriter, decodeValue, encodeValue, type TypeRegistry } from '../serialization/index.ts';
+import { BinaryReader, BinaryWriter, decodeValue, encodeValue } from '../serialization/index.ts';
 import {
   type CheckpointInput,
   type CheckpointOutput,
@@ -72,10 +72,10 @@ export async function writeBytes(bytes: Uint8Array, output: CheckpointOutput): P
   }
 }
 
-/** @throws MillraceError `NOT_SERIALIZABLE` */
-export function encodeSnapshot(value: TimersSnapshot | SubtaskOperatorState, types?: TypeRegistry): Uint8Array {
+/** Both are made of bytes and plain values: state has been encoded before. */
+export function encodeSnapshot(value: TimersSnapshot | SubtaskOperatorState): Uint8Array {
   const writer = new BinaryWriter();
-  encodeValue(writer, value, types);
+  encodeValue(writer, value);
   return writer.toBytes();
 }
 
@@ -83,10 +83,9 @@ export function encodeSnapshot(value: TimersSnapshot | SubtaskOperatorState, typ
 export async function readSnapshots<S extends TimersSnapshot | SubtaskOperatorState>(
   handles: readonly StateHandle[],
   input: CheckpointInput,
-  types?: TypeRegistry,
 ): Promise<S[]> {
   const snapshots: S[] = [];
-  for (const handle of handles) snapshots.push(decodeValue(new BinaryReader(await input.read(handle)), types) as S);
+  for (const handle of handles) snapshots.push(decodeValue(new BinaryReader(await input.read(handle))) as S);
   return snapshots;
 }
 

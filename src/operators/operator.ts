@@ -98,6 +98,8 @@ export type EmitCode = (value: string, timestamp: string) => string;
 export interface StreamOperator<IN = any, OUT = any, IN2 = any> {
   /** Emits exactly one record for each that it takes: counting them once is enough. */
   readonly oneToOne?: boolean;
+  /** The program's own function, if there is one: its host lets it take part in checkpoints. */
+  readonly userFunction?: unknown;
   /** Called once, before any record. State has been restored by then. */
   open?(context: OperatorContext<OUT>): void | Promise<void>;
   processElement?(value: IN, timestamp: number): void;

@@ -62,12 +62,12 @@ export function readOnlyTimerService(context: OperatorContext): TimerService {
 }
 
 export class ProcessOperator<T, R> implements StreamOperator<T, R> {
-  private readonly fn: ProcessFunction<T, R>;
+  readonly userFunction: ProcessFunction<T, R>;
   private collector!: TimestampedCollector<R>;
   private functionContext!: ProcessContext;
 
   constructor(fn: ProcessFunction<T, R>) {
-    this.fn = fn;
+    this.userFunction = fn;
   }
 
   open(context: OperatorContext<R>): void | Promise<void> {
@@ -78,27 +78,27 @@ export class ProcessOperator<T, R> implements StreamOperator<T, R> {
       timerService: readOnlyTimerService(context),
       output: (tag, value) => collector.collectTo(tag, value),
     };
-    return this.fn.open?.(context.runtimeContext);
+    return this.userFunction.open?.(context.runtimeContext);
   }
 
   processElement(value: T, timestamp: number): void {
     this.collector.timestamp = timestamp;
-    this.fn.processElement(value, this.functionContext, this.collector);
+    this.userFunction.processElement(value, this.functionContext, this.collector);
   }
 
   close(): void | Promise<void> {
-    return this.fn.close?.();
+    return this.userFunction.close?.();
   }
 }
 
 /** What all keyed process functions share: a context with the key and timers, and the timers when they fire. */
 export abstract class KeyedFunctionOperator<K, R, F extends KeyedFunction<K, R>> implements Triggerable {
-  protected readonly fn: F;
+  readonly userFunction: F;
   protected collector!: TimestampedCollector<R>;
   protected functionContext!: KeyedProcessContext<K> & { timeDomain: TimeDomain };
 
   constructor(fn: F) {
-    this.fn = fn;
+    this.userFunction = fn;
   }
 
   open(context: OperatorContext<R>): void | Promise<void> {
@@ -112,7 +112,7 @@ export abstract class KeyedFunctionOperator<K, R, F extends KeyedFunction<K, R>>
       getCurrentKey: () => backend.currentKey as K,
       timeDomain: 'EVENT_TIME',
     };
-    return this.fn.open?.(context.runtimeContext);
+    return this.userFunction.open?.(context.runtimeContext);
   }
 
   onEventTime(timestamp: number): void {
@@ -126,12 +126,12 @@ export abstract class KeyedFunctionOperator<K, R, F extends KeyedFunction<K, R>>
   }
 
   close(): void | Promise<void> {
-    return this.fn.close?.();
+    return this.userFunction.close?.();
   }
 
   private onTimer(timestamp: number, domain: TimeDomain): void {
     this.functionContext.timeDomain = domain;
-    this.fn.onTimer?.(timestamp, this.functionContext as OnTimerContext<K>, this.collector);
+    this.userFunction.onTimer?.(timestamp, this.functionContext as OnTimerContext<K>, this.collector);
   }
 }
 
@@ -143,7 +143,7 @@ export class KeyedProcessOperator<K, T, R>
 {
   processElement(value: T, timestamp: number): void {
     this.collector.timestamp = timestamp;
-    this.fn.processElement(value, this.functionContext, this.collector);
+    this.userFunction.processElement(value, this.functionContext, this.collector);
   }
 }
 

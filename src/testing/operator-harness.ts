@@ -215,6 +215,11 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
     await this.host.notifyCheckpointComplete(this.checkpointId);
   }
 
+  /** The last snapshot will not be part of a complete checkpoint. */
+  async notifyCheckpointAborted(): Promise<void> {
+    await this.host.notifyCheckpointAborted(this.checkpointId);
+  }
+
   async close(): Promise<void> {
     await this.chain.close();
   }

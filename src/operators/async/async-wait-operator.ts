@@ -44,7 +44,7 @@ type StoredElement<IN> =
   | { readonly event: QueuedEvent; readonly subtask: string };
 
 export class AsyncWaitOperator<IN, OUT> implements StreamOperator<IN, OUT> {
-  private readonly fn: RichAsyncFunction<IN, OUT>;
+  readonly userFunction: RichAsyncFunction<IN, OUT>;
   private readonly options: AsyncWaitOptions<OUT>;
   private readonly retryStrategy: AsyncRetryStrategy<OUT>;
   private readonly retryPredicate: AsyncRetryPredicate<OUT>;
@@ -59,7 +59,7 @@ export class AsyncWaitOperator<IN, OUT> implements StreamOperator<IN, OUT> {
   private closed = false;
 
   constructor(fn: AsyncFunction<IN, OUT>, options: AsyncWaitOptions<OUT>) {
-    this.fn = richAsyncFunction(fn);
+    this.userFunction = richAsyncFunction(fn);
     this.options = options;
     this.retryStrategy = options.retryStrategy ?? NO_RETRY_STRATEGY;
     this.retryPredicate = this.retryStrategy.getRetryPredicate();
@@ -70,7 +70,7 @@ export class AsyncWaitOperator<IN, OUT> implements StreamOperator<IN, OUT> {
     this.context = context;
     context.metrics.gauge('asyncWaitQueueLength', () => this.queue.records);
     this.state = context.operatorState.getListState(new ListStateDescriptor<StoredElement<IN>>('_async_wait_operator_state_'));
-    await this.fn.open?.(context.runtimeContext);
+    await this.userFunction.open?.(context.runtimeContext);
     const restored = [...this.state.get()];
     this.state.clear();
     for (const element of restored) {
@@ -127,7 +127,7 @@ export class AsyncWaitOperator<IN, OUT> implements StreamOperator<IN, OUT> {
 
   close(): void | Promise<void> {
     this.closed = true;
-    return this.fn.close?.();
+    return this.userFunction.close?.();
   }
 
   private get subtask(): string {
@@ -147,7 +147,9 @@ export class AsyncWaitOperator<IN, OUT> implements StreamOperator<IN, OUT> {
     entry.attempts++;
     const future = this.futureOf(entry);
     try {
-      this.fn.asyncInvoke(entry.value, future)?.then(undefined, (error: unknown) => future.completeExceptionally(error));
+      this.userFunction
+        .asyncInvoke(entry.value, future)
+        ?.then(undefined, (error: unknown) => future.completeExceptionally(error));
     } catch (error) {
       future.completeExceptionally(error);
     }
@@ -218,9 +220,9 @@ export class AsyncWaitOperator<IN, OUT> implements StreamOperator<IN, OUT> {
     if (entry.settled) return;
     entry.timedOut = true;
     entry.cancelTimers?.();
-    if (this.fn.timeout) {
+    if (this.userFunction.timeout) {
       try {
-        this.fn.timeout(entry.value, this.futureOf(entry));
+        this.userFunction.timeout(entry.value, this.futureOf(entry));
       } catch (error) {
         throw this.failure(entry, error);
       }

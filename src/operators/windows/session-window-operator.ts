@@ -32,6 +32,7 @@ const NAMESPACE = 'sessions';
 type SessionState = [start: number, end: number, accumulator: unknown][];
 
 export class SessionWindowOperator implements StreamOperator {
+  readonly userFunction: unknown;
   private readonly operation: WindowOperation;
   private readonly assigner: EventTimeSessionWindows<any>;
   private readonly aggregate: WindowAggregate;
@@ -50,6 +51,7 @@ export class SessionWindowOperator implements StreamOperator {
 
   constructor(operation: WindowOperation, assigner: EventTimeSessionWindows<any>) {
     this.operation = operation;
+    this.userFunction = operation.windowFunction;
     this.assigner = assigner;
     this.aggregate = windowAggregate(operation.contents);
   }

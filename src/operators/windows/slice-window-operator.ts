@@ -31,6 +31,7 @@ import { WindowEmitter } from './window-emitter.ts';
 import type { WindowOperation } from './window-operation.ts';
 
 export class SliceWindowOperator implements StreamOperator {
+  readonly userFunction: unknown;
   private readonly operation: WindowOperation;
   private readonly isEventTime: boolean;
   private readonly sizeMs: number;
@@ -64,6 +65,7 @@ export class SliceWindowOperator implements StreamOperator {
   constructor(operation: WindowOperation, assigner: AlignedWindowAssigner) {
     const { sizeMs, slideMs, offsetMs } = assigner.alignment;
     this.operation = operation;
+    this.userFunction = operation.windowFunction;
     this.isEventTime = assigner.isEventTime();
     this.sizeMs = sizeMs;
     this.slideMs = slideMs;

@@ -2,9 +2,10 @@
 import { MillraceError } from '../../common/index.ts';
 import type { OutputTag } from '../../connector/index.ts';
 import type { NamespacedState } from '../../state/index.ts';
+import type { KeyedStateStore } from '../functions.ts';
 import type { OperatorContext } from '../operator.ts';
 import type { Window } from './window.ts';
-import type { KeyedStateStore, ProcessWindowContext } from './window-functions.ts';
+import type { ProcessWindowContext } from './window-functions.ts';
 
 export class WindowFunctionContext<W extends Window> implements ProcessWindowContext<W> {
   window!: W;

@@ -6,14 +6,8 @@
  * infer the parameters of a function that takes `out`.
  */
 import type { OutputTag } from '../../connector/index.ts';
-import type { Collector, RichFunction, RuntimeContext } from '../functions.ts';
+import { type Collector, type KeyedStateStore, lifeCycleOf, type RichFunction } from '../functions.ts';
 import type { Window } from './window.ts';
-
-/** State by descriptor, as `RuntimeContext` gives it. */
-export type KeyedStateStore = Pick<
-  RuntimeContext,
-  'getState' | 'getListState' | 'getMapState' | 'getReducingState' | 'getAggregatingState'
->;
 
 /** What the function of a window that fires (or is cleared) can see and use. */
 export interface ProcessWindowContext<W extends Window> {
@@ -106,9 +100,8 @@ function internal(fn: unknown, process: InternalWindowFunction['process']): Inte
   if (typeof fn === 'function') return { process };
   const rich = fn as RichProcessWindowFunction<unknown, unknown, unknown, any>;
   return {
+    ...lifeCycleOf(fn),
     process,
-    open: (context) => rich.open?.(context),
-    close: () => rich.close?.(),
     ...(rich.clear ? { clear: (context: ProcessWindowContext<any>) => rich.clear?.(context) } : {}),
   };
 }

@@ -27,6 +27,7 @@ import { combine, type EvictingStore, evictingStore, type WindowStore, windowSto
 import { WindowTriggerContext } from './window-trigger-context.ts';
 
 export class WindowOperator<W extends Window> implements StreamOperator, Triggerable {
+  readonly userFunction: unknown;
   private readonly operation: WindowOperation;
   private readonly isEventTime: boolean;
   private readonly names: WindowNames<W>;
@@ -43,6 +44,7 @@ export class WindowOperator<W extends Window> implements StreamOperator, Trigger
 
   constructor(operation: WindowOperation) {
     this.operation = operation;
+    this.userFunction = operation.windowFunction;
     this.isEventTime = operation.assigner.isEventTime();
     this.names = windowNames(operation.assigner.getWindowSerializer());
   }
