@@ -5,7 +5,7 @@
  * one; `env.execute()` hands it the job.
  */
 import type { JobClient } from '../client/index.ts';
-import { MillraceError, type Random } from '../common/index.ts';
+import { type ConfigOption, type Configuration, MillraceError, type Random } from '../common/index.ts';
 import type { Source } from '../connector/index.ts';
 import type { Program } from '../operators/index.ts';
 import type { JobSubmission } from '../protocol/index.ts';
@@ -17,7 +17,8 @@ export interface TextOutput {
 }
 
 export interface ProgramHost {
-  execute(submission: JobSubmission, program: Program): Promise<JobClient>;
+  /** @param configuration of the environment that built the job */
+  execute(submission: JobSubmission, program: Program, configuration: Configuration): Promise<JobClient>;
   readonly random: Random;
   readonly stdout: TextOutput;
   readonly stderr: TextOutput;
@@ -25,6 +26,10 @@ export interface ProgramHost {
   socketTextSource?(host: string, port: number, options: SocketTextOptions): Source<string>;
   /** Configuration that the host brings, under what the program sets itself. */
   readonly configuration?: Readonly<Record<string, unknown>>;
+  /** Options of the host itself, which configurations may set beside those of every program. */
+  readonly options?: readonly ConfigOption<unknown>[];
+  /** The program runs once more, to find its functions: what its jobs collect is on the thread where it ran first. */
+  readonly isReplay?: boolean;
 }
 
 export interface SocketTextOptions {

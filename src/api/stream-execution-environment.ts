@@ -43,10 +43,11 @@ export class StreamExecutionEnvironment {
    * @throws MillraceError `INVALID_OPTION` for a key that is unknown or a value that does not fit
    */
   static getExecutionEnvironment(configuration: Readonly<Record<string, unknown>> = {}): StreamExecutionEnvironment {
-    const merged = { ...installedHost().configuration, ...configuration };
+    const { configuration: ofHost, options = [] } = installedHost();
+    const merged = { ...ofHost, ...configuration };
     return atCaller(
       StreamExecutionEnvironment.getExecutionEnvironment,
-      () => new StreamExecutionEnvironment(Configuration.from(merged, ALL_EXECUTION_OPTIONS)),
+      () => new StreamExecutionEnvironment(Configuration.from(merged, [...ALL_EXECUTION_OPTIONS, ...options])),
     );
   }
 
@@ -186,7 +187,7 @@ export class StreamExecutionEnvironment {
   private start(jobName: string | undefined, entry: (jobName?: string) => unknown): Promise<JobClient> {
     const { submission, program } = atCaller(entry, () => this.prepareJob(jobName));
     this.builder = new StreamGraphBuilder(this.builder.nextId);
-    return installedHost().execute(submission, program);
+    return installedHost().execute(submission, program, this.configuration);
   }
 
   private prepareJob(jobName: string | undefined): {

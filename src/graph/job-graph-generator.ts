@@ -90,6 +90,7 @@ function toChainedOperator(node: StreamNode, ids: Map<number, OperatorId>): Chai
     keyed: node.keyed,
     inputCount: node.inputCount,
     boundedness: node.boundedness,
+    definedAt: node.definedAt,
   });
 }
 

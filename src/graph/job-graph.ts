@@ -17,6 +17,8 @@ export interface ChainedOperator {
   readonly keyed: boolean;
   readonly inputCount: number;
   readonly boundedness?: 'BOUNDED' | 'CONTINUOUS_UNBOUNDED';
+  /** Where in the program it was made, as `file:line:column`; for messages only. */
+  readonly definedAt?: string;
 }
 
 /** A connection between two operators of one chain. */
