@@ -37,7 +37,7 @@ import type { MapStateDescriptor } from '../state/index.ts';
 import { AllWindowedStream } from './all-windowed-stream.ts';
 import { BroadcastConnectedStream, BroadcastStream } from './broadcast-stream.ts';
 import { checkFunction } from './check-function.ts';
-import { checkParallelism } from './check-parallelism.ts';
+import { checkMaxParallelism, checkParallelism, checkSlotSharingGroup } from './check-parallelism.ts';
 import { CoGroupedStreams } from './co-grouped-streams.ts';
 import { ConnectedStreams } from './connected-streams.ts';
 import { JoinedStreams } from './joined-streams.ts';
@@ -305,12 +305,16 @@ export class SingleOutputStreamOperator<T> extends DataStream<T> {
   }
 
   setMaxParallelism(maxParallelism: number): this {
-    this.node.maxParallelism = checkParallelism(maxParallelism);
+    this.node.maxParallelism = checkMaxParallelism(maxParallelism);
     return this;
   }
 
+  /**
+   * Operators of one group share slots, those of others run elsewhere. Unless set, it is the group of the inputs if they have one in
+   * common, and otherwise 'default'.
+   */
   slotSharingGroup(group: string): this {
-    this.node.slotSharingGroup = group;
+    this.node.slotSharingGroup = checkSlotSharingGroup(group);
     return this;
   }
 
@@ -360,8 +364,14 @@ export class DataStreamSink<T> {
     return this;
   }
 
+  setMaxParallelism(maxParallelism: number): this {
+    this.node.maxParallelism = checkMaxParallelism(maxParallelism);
+    return this;
+  }
+
+  /** As that of other operators. */
   slotSharingGroup(group: string): this {
-    this.node.slotSharingGroup = group;
+    this.node.slotSharingGroup = checkSlotSharingGroup(group);
     return this;
   }
 

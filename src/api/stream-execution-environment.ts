@@ -12,7 +12,7 @@ import { executionPlan, type StreamGraph, type StreamNode } from '../graph/index
 import { SourceOperator, WatermarkStrategy } from '../operators/index.ts';
 import type { JobExecutionResult, JobSubmission, RestartStrategySettings } from '../protocol/index.ts';
 import { atCaller } from './at-caller.ts';
-import { checkParallelism } from './check-parallelism.ts';
+import { checkMaxParallelism, checkParallelism } from './check-parallelism.ts';
 import type { CheckpointConfig } from './checkpoint-config.ts';
 import type { StateBackendType } from './checkpointing-options.ts';
 import { DataStreamSource } from './data-stream.ts';
@@ -63,7 +63,7 @@ export class StreamExecutionEnvironment {
 
   /** The number of key groups of operators that set none of their own. */
   setMaxParallelism(maxParallelism: number): this {
-    this.maxParallelism = checkParallelism(maxParallelism, 'max parallelism');
+    this.maxParallelism = checkMaxParallelism(maxParallelism);
     return this;
   }
 

@@ -55,7 +55,6 @@ export class StreamGraphBuilder {
 
   add(spec: OperatorSpec): StreamNode {
     const id = this.nextId;
-    const first = spec.inputs[0]?.[0];
     const node: StreamNode = {
       id,
       kind: spec.kind,
@@ -63,7 +62,7 @@ export class StreamGraphBuilder {
       name: spec.name,
       parallelism: spec.parallelism,
       ...(spec.maxParallelism === undefined ? {} : { maxParallelism: spec.maxParallelism }),
-      slotSharingGroup: first ? this.node(first.node).slotSharingGroup : 'default',
+      slotSharingGroup: INHERITED,
       chainingStrategy: spec.chainingStrategy ?? 'ALWAYS',
       inputCount: Math.max(1, spec.inputs.length),
       keyed: spec.keyed ?? false,
@@ -99,7 +98,9 @@ export class StreamGraphBuilder {
 
   /** The graph as it is now; later changes to the program do not reach it. */
   build(jobName: string, chainingEnabled: boolean): StreamGraph {
-    return structuredClone({ ...this.graph, jobName, chainingEnabled });
+    const graph: StreamGraph = structuredClone({ ...this.graph, jobName, chainingEnabled });
+    inheritSlotSharingGroups(graph);
+    return graph;
   }
 
   /** The functions of `graph` by operator id, and the job graph. */
@@ -111,6 +112,22 @@ export class StreamGraphBuilder {
         program.set(operator.operatorId, this.definitions.get(operator.node) as OperatorDefinition);
     }
     return { jobGraph, program };
+  }
+}
+
+/** The slot-sharing group of a node for which the program names none. */
+const INHERITED = '';
+
+/** As in Flink: a node belongs to the group of its inputs if they are all of one, and otherwise to the default one. */
+function inheritSlotSharingGroups({ nodes, edges }: StreamGraph): void {
+  const groups = new Map<number, string>();
+  for (const node of nodes) {
+    if (node.slotSharingGroup === INHERITED) {
+      const ofInputs = new Set(edges.filter((e) => e.target === node.id).map((e) => groups.get(e.source)));
+      const [group] = ofInputs;
+      node.slotSharingGroup = ofInputs.size === 1 && group !== undefined ? group : 'default';
+    }
+    groups.set(node.id, node.slotSharingGroup);
   }
 }
 
