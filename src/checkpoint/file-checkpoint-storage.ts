@@ -299,6 +299,11 @@ export class FileCheckpointStorage {
     }
     const entries = await this.#fileSystem.list(folder);
     const unfinished = checkpointIdOf(folder) !== undefined || entries.some(({ name }) => isCheckpointFile(name));
+    const checkpoints = entries.filter(({ name }) => checkpointIdOf(name) !== undefined).map(({ name }) => name);
+    if (checkpoints.length > 0) {
+      const some = checkpoints.slice(0, 5).join(', ') + (checkpoints.length > 5 ? ', …' : '');
+      return error('NOT_FOUND', `'${folder}' is the folder of a job. Name one of the checkpoints in it: ${some}.`);
+    }
     if (!unfinished) {
       return error('NOT_FOUND', `The folder '${folder}' holds no checkpoint or savepoint: there is no ${METADATA_FILE} in it.`);
     }

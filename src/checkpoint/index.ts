@@ -3,6 +3,7 @@ export {
   type CompletedCheckpointStoreDependencies,
   type CompletedCheckpointStoreOptions,
 } from './completed-checkpoint-store.ts';
+export { disposeCheckpoint } from './disposal.ts';
 export {
   type CheckpointDraft,
   FileCheckpointStorage,
@@ -11,5 +12,14 @@ export {
   INLINE_THRESHOLD_BYTES,
   type ListedCheckpoint,
 } from './file-checkpoint-storage.ts';
+export {
+  type CheckpointInspection,
+  inspectCheckpoint,
+  type KeyedInspection,
+  type KeyedStateInspection,
+  type OperatorInspection,
+  type OperatorStateInspection,
+  type TimersInspection,
+} from './inspection.ts';
 export { findRestorePoint, newestCheckpoint } from './restore-point.ts';
 export { type Verification, verifyCheckpoint } from './verification.ts';

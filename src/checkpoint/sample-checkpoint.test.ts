@@ -5,7 +5,15 @@ import { seededRandom } from '../common/index.ts';
 import { type FileSystem, MemoryFileSystem } from '../filesystem/index.ts';
 import type { CompletedCheckpoint, OperatorCheckpoint } from '../protocol/index.ts';
 import { BinaryWriter, crc32, encodeValue, Types } from '../serialization/index.ts';
-import type { CheckpointOutput, CheckpointScope, KeyGroupOffset, StateHandle, StateMeta } from '../state/index.ts';
+import {
+  type CheckpointOutput,
+  type CheckpointScope,
+  encodeKey,
+  type KeyGroupOffset,
+  type StateHandle,
+  type StateMeta,
+  TimerQueue,
+} from '../state/index.ts';
 import { type CheckpointDraft, FileCheckpointStorage, type FileCheckpointStorageOptions } from './file-checkpoint-storage.ts';
 
 export const JOB_ID = '0123456789abcdef0123456789abcdef';
@@ -95,7 +103,12 @@ export async function writeState(output: CheckpointOutput, sharedFiles: readonly
     subtaskIndex: 0,
     states: [{ name: 'offsets', mode: 'SPLIT', type: { value: Types.LONG }, elements: [encoded(1), encoded(2)] }],
   };
-  const timers = { services: {}, watermarks: [] };
+  const timersOf = (count: number) => {
+    const queue = new TimerQueue();
+    for (let i = 0; i < count; i++) queue.add(encodeKey(`key ${i}`), '', i);
+    return queue.snapshot(128);
+  };
+  const timers = { services: { 'window-timers': { event: timersOf(3), processing: timersOf(2) } }, watermarks: [] };
   return [
     {
       operatorId: 'a'.repeat(32),

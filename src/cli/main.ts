@@ -31,6 +31,7 @@ Examples:
   millrace run job.ts                      run a program in this process
   millrace run -p 4 job.ts -- --input a    with a configuration, and an argument for the program
   millrace info job.ts                     print the plan of its jobs, and run nothing
+  millrace savepoint inspect PATH          print what is in a savepoint or checkpoint
 
 Environment:
   MILLRACE_LOG  debug, info, warn (unless given) or error: what the engine logs to stderr
@@ -86,6 +87,53 @@ Examples:
   .action(async (program: string, args: string[], options) => {
     const { infoCommand } = await import('./info-command.ts');
     await infoCommand(program, args, options);
+  });
+
+const savepoint = cli
+  .command('savepoint')
+  .description('Look into savepoints and retained checkpoints on disk, and delete them.')
+  .helpCommand(false);
+
+function savepointCommand(name: string, description: string): Command {
+  return savepoint
+    .command(name)
+    .description(description)
+    .argument('<path>', 'the folder of a savepoint or checkpoint, or the _metadata file in it')
+    .option('--stacktrace', 'print the whole stack of a failure, with the frames of the engine');
+}
+
+savepointCommand('inspect', 'Print what is in a savepoint: operators, states and their types, sizes, key groups, timers.')
+  .option('--verify', 'read all files and check them against their checksums')
+  .option('--json', 'print it as one JSON document')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  millrace savepoint inspect savepoints/savepoint-4f2a1c-0b9d1e77a3c5
+  millrace savepoint inspect --verify checkpoints/4f2a1c3e5d6b7a8990a1b2c3d4e5f607/chk-42
+  millrace savepoint inspect --json savepoint-4f2a1c-0b9d1e77a3c5 | jq '.operators[] | {name, stateBytes}'
+
+The exit code is 1 if something in it is damaged.
+`,
+  )
+  .action(async (path: string, options) => {
+    const { inspectSavepoint } = await import('./savepoint-command.ts');
+    await inspectSavepoint(path, options);
+  });
+
+savepointCommand('dispose', 'Delete a savepoint. Of a checkpoint, what other checkpoints in the folder of its job need is left.')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  millrace savepoint dispose savepoints/savepoint-4f2a1c-0b9d1e77a3c5
+
+Dispose of a retained checkpoint only when its job does not run: a job deletes its own.
+`,
+  )
+  .action(async (path: string, options) => {
+    const { disposeSavepoint } = await import('./savepoint-command.ts');
+    await disposeSavepoint(path, options);
   });
 
 // Not awaited: a program that never ends its top level is reported by the command, with its name.
