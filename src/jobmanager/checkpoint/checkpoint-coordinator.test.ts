@@ -1,222 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CompletedCheckpointStore, FileCheckpointStorage } from '../../checkpoint/index.ts';
-import { type JobId, MillraceError, seededRandom, silentLogger, type VertexId } from '../../common/index.ts';
-import { MemoryFileSystem } from '../../filesystem/index.ts';
-import type { JobVertex } from '../../graph/index.ts';
-import type {
-  CheckpointMetrics,
-  CheckpointOptions,
-  CheckpointSettings,
-  CompletedCheckpoint,
-  ExecutionAttemptId,
-  TaskStateSnapshot,
-} from '../../protocol/index.ts';
-import { VirtualClock } from '../../testing/index.ts';
-import { CheckpointCoordinator } from './checkpoint-coordinator.ts';
-import type { CheckpointPlan } from './coordinator-dependencies.ts';
-
-const JOB = 'a'.repeat(32) as JobId;
-
-const SETTINGS: CheckpointSettings = {
-  intervalMs: 1000,
-  minPauseMs: 0,
-  timeoutMs: 600,
-  maxConcurrent: 1,
-  tolerableFailed: 0,
-  numRetained: 1,
-  retention: 'NO_EXTERNALIZED_CHECKPOINTS',
-  unaligned: false,
-  alignedTimeoutMs: 0,
-  directory: '/checkpoints',
-  savepointDirectory: '/savepoints',
-  inlineThresholdBytes: 1024,
-};
-
-const METRICS: CheckpointMetrics = {
-  syncDurationMs: 1,
-  asyncDurationMs: 2,
-  alignmentDurationMs: 3,
-  startDelayMs: 4,
-  bytesPersistedDuringAlignment: 5,
-  stateBytes: 100,
-  checkpointedBytes: 10,
-  unaligned: false,
-};
-
-function vertex(name: string, kind: 'SOURCE' | 'SINK', parallelism: number): JobVertex {
-  return {
-    id: name as VertexId,
-    name,
-    parallelism,
-    maxParallelism: 128,
-    slotSharingGroup: 'default',
-    operators: [
-      {
-        node: 1,
-        operatorId: `${name}-op` as never,
-        uid: `${name}-uid`,
-        kind,
-        operatorType: name,
-        name,
-        keyed: false,
-        inputCount: 1,
-      },
-    ],
-    chainEdges: [],
-  };
-}
-
-interface Triggered {
-  readonly task: string;
-  readonly id: number;
-  readonly options: CheckpointOptions;
-}
-
-/** A job of a source with two subtasks and a sink with one, whose tasks do what the test says. */
-class Job {
-  readonly clock = new VirtualClock(1_000_000);
-  readonly fileSystem = new MemoryFileSystem();
-  readonly triggered: Triggered[] = [];
-  readonly completed: string[] = [];
-  readonly aborted: string[] = [];
-  readonly coordinatorsComplete: number[] = [];
-  readonly failures: MillraceError[] = [];
-  readonly running = new Map<string, ExecutionAttemptId>();
-  readonly store: CompletedCheckpointStore;
-  readonly coordinator: CheckpointCoordinator;
-  notReady: string | undefined;
-  onSnapshot: (id: number) => void = () => {};
-  onTrigger: () => Promise<void> = async () => {};
-  /** Called before the metadata of each checkpoint is written. */
-  onWrite: () => Promise<void> = async () => {};
-
-  constructor(settings: Partial<CheckpointSettings> = {}, directory: string | undefined = '/checkpoints') {
-    const vertices = [vertex('source', 'SOURCE', 2), vertex('sink', 'SINK', 1)];
-    for (const { id, parallelism } of vertices) {
-      for (let subtaskIndex = 0; subtaskIndex < parallelism; subtaskIndex++) {
-        this.running.set(`${id}/${subtaskIndex}`, { jobId: JOB, vertexId: id, subtaskIndex, attemptNumber: 0 });
-      }
-    }
-    const { fileSystem } = this;
-    const storage = new FileCheckpointStorage(
-      { ...(directory === undefined ? {} : { directory }), savepointDirectory: '/savepoints' },
-      { fileSystem, random: seededRandom(1) },
-    );
-    const { numRetained } = { ...SETTINGS, ...settings };
-    this.store = new CompletedCheckpointStore({ jobId: JOB, numRetained }, { storage, fileSystem, logger: silentLogger });
-    this.coordinator = new CheckpointCoordinator(
-      {
-        jobId: JOB,
-        jobName: 'test job',
-        settings: { ...SETTINGS, ...settings },
-        vertices: vertices.map((v) => ({ vertex: v, parallelism: v.parallelism })),
-      },
-      {
-        clock: this.clock,
-        logger: silentLogger,
-        store: this.store,
-        storage: {
-          checkpointDirectory: (jobId, id) => storage.checkpointDirectory(jobId, id),
-          savepointDirectory: (jobId, target) => storage.savepointDirectory(jobId, target),
-          discardUnfinished: (path) => storage.discardUnfinished(path),
-          writeMetadata: async (draft) => {
-            await this.onWrite();
-            return storage.writeMetadata(draft);
-          },
-        },
-        plan: () => this.plan(),
-        snapshotCoordinators: (id) => {
-          this.onSnapshot(id);
-          return new Map([['source-op', Uint8Array.of(id)]]);
-        },
-        trigger: (attempt, id, _timestampMs, options) => {
-          this.triggered.push({ task: `${attempt.vertexId}/${attempt.subtaskIndex}`, id, options });
-          return this.onTrigger();
-        },
-        notifyComplete: (attempt, id) => void this.completed.push(`${attempt.vertexId}/${attempt.subtaskIndex}:${id}`),
-        notifyAborted: (attempt, id) => void this.aborted.push(`${attempt.vertexId}/${attempt.subtaskIndex}:${id}`),
-        notifyCoordinatorsComplete: (id) => void this.coordinatorsComplete.push(id),
-        failJob: (error) => void this.failures.push(error),
-      },
-    );
-  }
-
-  plan(): CheckpointPlan | { notReady: string } {
-    if (this.notReady !== undefined) return { notReady: this.notReady };
-    const toAcknowledge = [...this.running.values()];
-    const sources = toAcknowledge.filter((a) => a.vertexId === 'source');
-    return { toTrigger: sources.length > 0 ? sources : toAcknowledge, toAcknowledge };
-  }
-
-  attempt(task: string): ExecutionAttemptId {
-    const attempt = this.running.get(task);
-    assert.ok(attempt, `${task} runs`);
-    return attempt;
-  }
-
-  acknowledge(id: number, tasks: Iterable<string> = [...this.running.keys()], finished = false): void {
-    for (const task of tasks) this.coordinator.acknowledge(this.attempt(task), id, snapshotOf(task, finished), METRICS);
-  }
-
-  /** Acknowledges by all, and lets the metadata be written. */
-  async complete(id: number, finished = false): Promise<void> {
-    this.acknowledge(id, undefined, finished);
-    await this.settle();
-  }
-
-  endTask(task: string): void {
-    const attempt = this.attempt(task);
-    this.running.delete(task);
-    this.coordinator.taskEnded(attempt);
-  }
-
-  decline(id: number, task: string, message = 'cannot'): void {
-    this.coordinator.decline(this.attempt(task), id, { name: 'Error', message });
-  }
-
-  advance(ms: number): Promise<void> {
-    return this.clock.advanceByAsync(ms);
-  }
-
-  settle(): Promise<void> {
-    return this.clock.advanceByAsync(0);
-  }
-
-  latestId(): number | undefined {
-    return this.coordinator.latest?.checkpointId;
-  }
-
-  /** Ids of checkpoints that began, in order. */
-  get begun(): number[] {
-    return [...new Set(this.triggered.map((t) => t.id))];
-  }
-
-  async files(): Promise<string[]> {
-    const paths: string[] = [];
-    for (const root of ['/checkpoints', '/savepoints']) {
-      if (await this.fileSystem.exists(root)) await this.collect(root, paths);
-    }
-    return paths.sort();
-  }
-
-  private async collect(folder: string, paths: string[]): Promise<void> {
-    for (const { path, isDirectory } of await this.fileSystem.list(folder)) {
-      if (isDirectory) await this.collect(path, paths);
-      else paths.push(path);
-    }
-  }
-}
-
-function snapshotOf(task: string, finished: boolean): TaskStateSnapshot {
-  const [name] = task.split('/');
-  const operator = { kind: 'INLINE', bytes: new TextEncoder().encode(task) } as const;
-  return { finished, operators: { [`${name}-op`]: { operator, watermark: 7 } } };
-}
+import { MillraceError } from '../../common/index.ts';
+import type { CheckpointOptions, CheckpointSettings, CompletedCheckpoint } from '../../protocol/index.ts';
+import { CoordinatedJob, JOB, METRICS, SETTINGS, snapshotOf } from './coordinated-job.test.ts';
 
 describe('checkpoint coordinator', () => {
   it('begins one interval after the start, and triggers the sources only', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     job.coordinator.start();
     await job.advance(999);
     assert.equal(job.triggered.length, 0);
@@ -233,7 +23,7 @@ describe('checkpoint coordinator', () => {
   });
 
   it('is complete when all have acknowledged and the metadata is written, and only then tells everybody', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     const written = Promise.withResolvers<void>();
     job.onWrite = () => written.promise;
     job.coordinator.start();
@@ -253,7 +43,7 @@ describe('checkpoint coordinator', () => {
   });
 
   it('puts the checkpoint together by operator, with what the enumerators wrote', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     job.coordinator.start();
     await job.advance(1000);
     await job.complete(1);
@@ -280,7 +70,7 @@ describe('checkpoint coordinator', () => {
   });
 
   it('waits for the interval from one start to the next, and begins at once if that is over', async () => {
-    const job = new Job({ timeoutMs: 10_000 });
+    const job = new CoordinatedJob({ timeoutMs: 10_000 });
     job.coordinator.start();
     await job.advance(1000);
     await job.advance(300);
@@ -296,7 +86,7 @@ describe('checkpoint coordinator', () => {
   });
 
   it('leaves the minimum pause between the end of one and the start of the next', async () => {
-    const job = new Job({ minPauseMs: 900 });
+    const job = new CoordinatedJob({ minPauseMs: 900 });
     job.coordinator.start();
     await job.advance(1000);
     await job.advance(500);
@@ -308,7 +98,7 @@ describe('checkpoint coordinator', () => {
   });
 
   it('begins no more at once than allowed', async () => {
-    const job = new Job({ maxConcurrent: 2, timeoutMs: 60_000 });
+    const job = new CoordinatedJob({ maxConcurrent: 2, timeoutMs: 60_000 });
     job.coordinator.start();
     await job.advance(5000);
     assert.deepEqual(job.begun, [1, 2]);
@@ -317,7 +107,7 @@ describe('checkpoint coordinator', () => {
   });
 
   it('gives up earlier ones when a later one is complete', async () => {
-    const job = new Job({ maxConcurrent: 2, timeoutMs: 60_000 });
+    const job = new CoordinatedJob({ maxConcurrent: 2, timeoutMs: 60_000 });
     job.coordinator.start();
     await job.advance(2000);
     job.acknowledge(1, ['source/0', 'sink/0']);
@@ -330,7 +120,7 @@ describe('checkpoint coordinator', () => {
   });
 
   it('ids go on behind the checkpoint that the job was started from', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     const before: CompletedCheckpoint = {
       checkpointId: 41,
       kind: 'SAVEPOINT',
@@ -351,7 +141,7 @@ describe('checkpoint coordinator', () => {
 
   it('says how barriers are to align', async () => {
     const optionsWith = async (settings: Partial<CheckpointSettings>): Promise<CheckpointOptions> => {
-      const job = new Job(settings);
+      const job = new CoordinatedJob(settings);
       job.coordinator.start();
       await job.advance(1000);
       return job.triggered[0]?.options as CheckpointOptions;
@@ -359,14 +149,14 @@ describe('checkpoint coordinator', () => {
     assert.equal((await optionsWith({ unaligned: true })).alignment, 'UNALIGNED');
     const later = await optionsWith({ unaligned: true, alignedTimeoutMs: 250 });
     assert.deepEqual([later.alignment, later.alignedTimeoutMs], ['ALIGNED', 250]);
-    const job = new Job({ unaligned: true });
+    const job = new CoordinatedJob({ unaligned: true });
     job.coordinator.start();
     void job.coordinator.triggerSavepoint();
     assert.equal(job.triggered[0]?.options.alignment, 'ALIGNED');
   });
 
   it('takes the snapshot of the enumerators and triggers the sources in one turn', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     const order: string[] = [];
     job.onSnapshot = () => {
       order.push('snapshot');
@@ -380,7 +170,7 @@ describe('checkpoint coordinator', () => {
 });
 
 describe('a checkpoint fails', () => {
-  const failing: Record<string, (job: Job) => Promise<void>> = {
+  const failing: Record<string, (job: CoordinatedJob) => Promise<void>> = {
     'when a task declines it': async (job) => {
       await job.advance(1000);
       job.decline(1, 'sink/0');
@@ -413,7 +203,7 @@ describe('a checkpoint fails', () => {
   };
   for (const [when, fail] of Object.entries(failing)) {
     it(`${when}: the tasks are told, its files go, and the job fails if none is tolerated`, async () => {
-      const job = new Job();
+      const job = new CoordinatedJob();
       job.coordinator.start();
       await (await job.fileSystem.create(`/checkpoints/${JOB}/chk-1/0123456789abcdef`)).close();
       await fail(job);
@@ -428,7 +218,7 @@ describe('a checkpoint fails', () => {
   }
 
   it('as often in a row as tolerated; a success starts the count anew', async () => {
-    const job = new Job({ tolerableFailed: 2 });
+    const job = new CoordinatedJob({ tolerableFailed: 2 });
     job.coordinator.start();
     const failOne = async (): Promise<void> => {
       await job.advance(1000);
@@ -447,7 +237,7 @@ describe('a checkpoint fails', () => {
   });
 
   it('and those who acknowledge it afterwards change nothing, but what they wrote goes', async () => {
-    const job = new Job({ tolerableFailed: 9 });
+    const job = new CoordinatedJob({ tolerableFailed: 9 });
     job.coordinator.start();
     await job.advance(1000);
     job.decline(1, 'sink/0');
@@ -461,7 +251,7 @@ describe('a checkpoint fails', () => {
   });
 
   it('without touching the one before', async () => {
-    const job = new Job({ tolerableFailed: 1 });
+    const job = new CoordinatedJob({ tolerableFailed: 1 });
     job.coordinator.start();
     await job.advance(1000);
     await job.complete(1);
@@ -473,7 +263,7 @@ describe('a checkpoint fails', () => {
   });
 
   it('not because of an attempt, a task or a checkpoint that it does not know', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     job.coordinator.start();
     await job.advance(1000);
     const sink = job.attempt('sink/0');
@@ -491,7 +281,7 @@ describe('a checkpoint fails', () => {
 
 describe('the end of the input', () => {
   it('begins a checkpoint at once when all tasks have reached it', async () => {
-    const job = new Job({ minPauseMs: 5000 });
+    const job = new CoordinatedJob({ minPauseMs: 5000 });
     job.coordinator.start();
     job.coordinator.endOfData(job.attempt('source/0'));
     job.coordinator.endOfData(job.attempt('source/1'));
@@ -507,7 +297,7 @@ describe('the end of the input', () => {
   });
 
   it('waits for a checkpoint that is under way, and for the tasks that end with it', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     job.coordinator.start();
     await job.advance(1000);
     job.acknowledge(1, ['source/0', 'source/1'], true);
@@ -527,7 +317,7 @@ describe('the end of the input', () => {
   });
 
   it('says of tasks that have ended that they have finished', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     job.coordinator.start();
     await job.advance(1000);
     job.acknowledge(1, ['source/0'], true);
@@ -551,7 +341,7 @@ describe('the end of the input', () => {
   });
 
   it('a task that ends before it took part ends the checkpoint, which is nobody’s failure', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     job.coordinator.start();
     await job.advance(1000);
     job.endTask('source/0');
@@ -560,7 +350,7 @@ describe('the end of the input', () => {
   });
 
   it('a final checkpoint that fails is taken again', async () => {
-    const job = new Job({ tolerableFailed: 1 });
+    const job = new CoordinatedJob({ tolerableFailed: 1 });
     job.coordinator.start();
     for (const task of job.running.keys()) job.coordinator.endOfData(job.attempt(task));
     job.decline(1, 'sink/0');
@@ -571,7 +361,7 @@ describe('the end of the input', () => {
 
   it('without periodic checkpoints, nothing begins by itself', async () => {
     const { intervalMs: _, ...rest } = SETTINGS;
-    const job = new Job({ ...rest, intervalMs: undefined as never });
+    const job = new CoordinatedJob({ ...rest, intervalMs: undefined as never });
     job.coordinator.start();
     for (const task of job.running.keys()) job.coordinator.endOfData(job.attempt(task));
     await job.advance(100_000);
@@ -581,7 +371,7 @@ describe('the end of the input', () => {
 
 describe('a failover', () => {
   it('gives up what is under way, and nothing begins until the start', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     job.coordinator.start();
     await job.advance(1000);
     await job.coordinator.abortPending(new Error('task failed'));
@@ -597,7 +387,7 @@ describe('a failover', () => {
   });
 
   it('waits for the checkpoint whose metadata is being written, and goes on from it', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     const written = Promise.withResolvers<void>();
     job.onWrite = () => written.promise;
     job.coordinator.start();
@@ -615,7 +405,7 @@ describe('a failover', () => {
   });
 
   it('rejects savepoints that were asked for', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     job.coordinator.start();
     await job.advance(1000);
     const waiting = job.coordinator.triggerSavepoint();
@@ -627,7 +417,7 @@ describe('a failover', () => {
   });
 
   it('tasks that are not all running: the next one is taken an interval later', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     job.notReady = 'a task is being deployed';
     job.coordinator.start();
     await job.advance(1500);
@@ -640,130 +430,12 @@ describe('a failover', () => {
   });
 });
 
-describe('savepoints', () => {
-  it('are taken at once, into a folder of their own, and commit nothing', async () => {
-    const job = new Job();
-    job.coordinator.start();
-    const savepoint = job.coordinator.triggerSavepoint({ target: '/mine' });
-    assert.equal(job.triggered[0]?.options.kind, 'SAVEPOINT');
-    assert.match(job.triggered[0]?.options.directory ?? '', /^\/mine\/savepoint-aaaaaa-[0-9a-f]{12}$/);
-    await job.complete(1);
-    assert.deepEqual((await savepoint).externalPath, job.triggered[0]?.options.directory);
-    assert.deepEqual([job.completed, job.coordinatorsComplete], [[], []]);
-    assert.equal(job.latestId(), undefined);
-  });
-
-  it('wait for the checkpoint that is under way, and go before the next', async () => {
-    const job = new Job({ timeoutMs: 60_000 });
-    job.coordinator.start();
-    await job.advance(1000);
-    void job.coordinator.triggerSavepoint();
-    await job.advance(2000);
-    assert.deepEqual(job.begun, [1]);
-    await job.complete(1);
-    assert.deepEqual(
-      job.triggered.map((t) => t.options.kind),
-      ['CHECKPOINT', 'CHECKPOINT', 'SAVEPOINT', 'SAVEPOINT'],
-    );
-    await job.complete(2);
-    assert.deepEqual(job.begun, [1, 2, 3]);
-  });
-
-  it('that fail do not count against the job', async () => {
-    const job = new Job();
-    job.coordinator.start();
-    const savepoint = job.coordinator.triggerSavepoint();
-    job.decline(1, 'sink/0', 'no room');
-    await assert.rejects(savepoint, { code: 'CHECKPOINT_FAILED', message: "Savepoint 1 failed (job 'test job'): no room" });
-    assert.deepEqual(job.failures, []);
-  });
-
-  it('without a place to go to are refused', async () => {
-    const job = new Job();
-    job.coordinator.start();
-    await assert.rejects(job.coordinator.triggerSavepoint({ target: '' }), { code: 'INVALID_OPTION' });
-    assert.deepEqual(job.begun, []);
-    await job.advance(1000);
-    assert.deepEqual(job.begun, [1]);
-  });
-
-  it('do not keep an enumerator that throws from being asked only once', async () => {
-    const job = new Job();
-    job.onSnapshot = () => {
-      throw new Error('broken');
-    };
-    job.coordinator.start();
-    await assert.rejects(job.coordinator.triggerSavepoint(), { message: /broken/ });
-    assert.equal(job.coordinator.stats.snapshot().counts.total, 1);
-  });
-
-  it('without a stop leave tasks at their end to the next checkpoint', async () => {
-    const job = new Job();
-    job.coordinator.start();
-    void job.coordinator.triggerSavepoint();
-    for (const task of job.running.keys()) job.coordinator.endOfData(job.attempt(task));
-    assert.deepEqual(job.begun, [1]);
-    await job.complete(1, true);
-    assert.deepEqual(job.begun, [1, 2]);
-    assert.equal(job.triggered.at(-1)?.options.kind, 'CHECKPOINT');
-  });
-
-  it('with a stop: nothing else begins while it is under way, and nothing after it', async () => {
-    const job = new Job({ maxConcurrent: 2, timeoutMs: 60_000 });
-    job.coordinator.start();
-    await job.advance(1000);
-    const savepoint = job.coordinator.triggerSavepoint({ stop: 'TERMINATE' });
-    await job.advance(3000);
-    assert.deepEqual(job.begun, [1]);
-    await job.complete(1);
-    assert.deepEqual(job.triggered.at(-1)?.options.stop, 'TERMINATE');
-    await job.advance(3000);
-    assert.deepEqual(job.begun, [1, 2]);
-    await assert.rejects(job.coordinator.triggerSavepoint({ stop: 'SUSPEND' }), { message: /stopping with another/ });
-    await job.complete(2, true);
-    const { checkpointId, operators } = await savepoint;
-    assert.equal(checkpointId, 2);
-    assert.equal(operators[0]?.subtasks[0]?.finished, undefined);
-    assert.deepEqual(job.completed.slice(3), ['source/0:2', 'source/1:2', 'sink/0:2']);
-    assert.equal(job.latestId(), 2);
-    await job.advance(3000);
-    assert.deepEqual(job.begun, [1, 2]);
-    await assert.rejects(job.coordinator.triggerCheckpoint(), { message: /the job is stopping/ });
-  });
-
-  it('with a stop that fail: checkpoints go on', async () => {
-    const job = new Job();
-    job.coordinator.start();
-    const savepoint = job.coordinator.triggerSavepoint({ stop: 'SUSPEND' });
-    job.decline(1, 'sink/0');
-    await assert.rejects(savepoint);
-    await job.advance(1000);
-    assert.deepEqual(job.begun, [1, 2]);
-    assert.equal(job.triggered.at(-1)?.options.stop, undefined);
-  });
-});
-
-describe('a checkpoint on demand', () => {
-  it('is one like any other, taken now', async () => {
-    const job = new Job();
-    job.coordinator.start();
-    const checkpoint = job.coordinator.triggerCheckpoint();
-    await job.complete(1);
-    assert.equal((await checkpoint).checkpointId, 1);
-    assert.equal(job.completed.length, 3);
-    await job.advance(999);
-    assert.deepEqual(job.begun, [1]);
-    await job.advance(1);
-    assert.deepEqual(job.begun, [1, 2]);
-  });
-});
-
 describe('when the job has ended', () => {
   const kept = async (
     status: 'FINISHED' | 'CANCELED' | 'FAILED',
     retention: CheckpointSettings['retention'],
   ): Promise<boolean> => {
-    const job = new Job({ retention });
+    const job = new CoordinatedJob({ retention });
     job.coordinator.start();
     await job.advance(1000);
     await job.complete(1);
@@ -788,7 +460,7 @@ describe('when the job has ended', () => {
   });
 
   it('what was under way is gone', async () => {
-    const job = new Job();
+    const job = new CoordinatedJob();
     job.coordinator.start();
     await job.advance(1000);
     await (await job.fileSystem.create(`/checkpoints/${JOB}/chk-1/0123456789abcdef`)).close();
