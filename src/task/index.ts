@@ -5,4 +5,4 @@ export { Mailbox } from './mailbox.ts';
 export { type ChainOutput, OperatorChain } from './operator-chain.ts';
 export { createEdgeWriter } from './record-writers.ts';
 export { StreamTask, type StreamTaskDependencies, type StreamTaskOptions } from './stream-task.ts';
-export { type StepResult, TaskThread, type ThreadTask } from './task-thread.ts';
+export { type StepResult, TaskThread, type ThreadBell, type ThreadTask } from './task-thread.ts';

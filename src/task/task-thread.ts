@@ -5,7 +5,7 @@
  * nearest to the sinks first so that queues drain before they fill, and yields to the event loop after a budget of about a
  * millisecond: timers and input are then late by at most that (measured: a 1 ms budget makes a 10 ms timer 0.1 ms late, a
  * 20 ms budget loses half of its firings), and a yield costs 1.8 µs. When no task can go on, the loop sleeps until one is
- * woken.
+ * woken. A thread that has channels to others sleeps and wakes by its doorbell.
  */
 import type { Clock, Scheduler } from '../common/index.ts';
 
@@ -14,6 +14,13 @@ export type StepResult = 'MORE' | 'WAIT' | 'DONE';
 
 export interface ThreadTask {
   step(): StepResult;
+}
+
+/** How other threads reach this one: see `ThreadDoorbell` of the data plane. */
+export interface ThreadBell {
+  checkNow(): void;
+  sleep(): void;
+  awake(): void;
 }
 
 export const YIELD_BUDGET_MS = 1;
@@ -26,9 +33,12 @@ export class TaskThread {
   private scheduled = false;
   private running = false;
 
-  constructor(clock: Clock, scheduler: Scheduler) {
+  private readonly bell: ThreadBell | undefined;
+
+  constructor(clock: Clock, scheduler: Scheduler, bell?: ThreadBell) {
     this.clock = clock;
     this.scheduler = scheduler;
+    this.bell = bell;
   }
 
   /** Adds a task, asleep; the returned function wakes it. Tasks are added in topological order. */
@@ -44,6 +54,7 @@ export class TaskThread {
   private scheduleLoop(): void {
     if (this.scheduled || this.running) return;
     this.scheduled = true;
+    this.bell?.awake();
     this.scheduler.yieldThen(() => this.loop());
   }
 
@@ -54,6 +65,7 @@ export class TaskThread {
     let more = true;
     while (more) {
       more = false;
+      this.bell?.checkNow();
       for (let i = this.tasks.length - 1; i >= 0; i--) {
         const entry = this.tasks[i];
         if (entry === undefined || !entry.runnable) continue;
@@ -70,5 +82,6 @@ export class TaskThread {
     }
     this.running = false;
     if (this.tasks.some((entry) => entry.runnable)) this.scheduleLoop();
+    else this.bell?.sleep();
   }
 }

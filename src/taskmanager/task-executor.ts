@@ -35,6 +35,7 @@ import {
   type RestoredRecords,
   StreamTask,
   TaskThread,
+  type ThreadBell,
 } from '../task/index.ts';
 import type { ChannelProvider } from './channel-provider.ts';
 
@@ -49,6 +50,8 @@ export interface TaskExecutorDependencies {
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
   readonly channels: ChannelProvider;
+  /** Of this thread, if channels lead to others. */
+  readonly bell?: ThreadBell;
   programOf(jobId: JobId): Program;
   jobMasterOf(jobId: JobId): JobMasterGateway;
   checkpointStorageOf(jobId: JobId): TaskCheckpointStorage;
@@ -57,7 +60,6 @@ export interface TaskExecutorDependencies {
 type Accumulators = Map<string, Accumulator<unknown, unknown>>;
 
 interface JobTasks {
-  readonly thread: TaskThread;
   /** By attempt; those that have ended are forgotten. */
   readonly tasks: Map<string, StreamTask>;
   /** By subtask: those of its last attempt. */
@@ -68,8 +70,12 @@ export class TaskExecutor implements TaskExecutorGateway {
   private readonly dependencies: TaskExecutorDependencies;
   private readonly jobs = new Map<JobId, JobTasks>();
 
+  private readonly thread: TaskThread;
+
   constructor(dependencies: TaskExecutorDependencies) {
     this.dependencies = dependencies;
+    const { clock, scheduler } = dependencies.platform;
+    this.thread = new TaskThread(clock, scheduler, dependencies.bell);
   }
 
   async submitTask(descriptor: TaskDeploymentDescriptor): Promise<void> {
@@ -145,8 +151,7 @@ export class TaskExecutor implements TaskExecutorGateway {
   private jobTasks(jobId: JobId): JobTasks {
     let job = this.jobs.get(jobId);
     if (job === undefined) {
-      const { clock, scheduler } = this.dependencies.platform;
-      job = { thread: new TaskThread(clock, scheduler), tasks: new Map(), accumulators: new Map() };
+      job = { tasks: new Map(), accumulators: new Map() };
       this.jobs.set(jobId, job);
     }
     return job;
@@ -239,7 +244,7 @@ export class TaskExecutor implements TaskExecutorGateway {
       },
     );
     registerTaskMetrics(metrics, task, inputs, channels);
-    wake = job.thread.add(task);
+    wake = this.thread.add(task);
     return task;
   }
 
