@@ -89,6 +89,10 @@ export class CoordinatedJob {
   onTrigger: () => Promise<void> = async () => {};
   /** Called before the metadata of each checkpoint is written. */
   onWrite: () => Promise<void> = async () => {};
+  /** Called when the metadata of a checkpoint is durable. */
+  onWritten: (id: number) => void = () => {};
+  /** By checkpoint: the attempts that take part, as `task#attempt`. */
+  readonly tasksOf = new Map<number, readonly string[]>();
 
   constructor(settings: Partial<CheckpointSettings> = {}, directory: string | undefined = '/checkpoints') {
     const vertices = [vertex('source', 'SOURCE', 2), vertex('sink', 'SINK', 1)];
@@ -121,11 +125,17 @@ export class CoordinatedJob {
           discardUnfinished: (path) => storage.discardUnfinished(path),
           writeMetadata: async (draft) => {
             await this.onWrite();
-            return storage.writeMetadata(draft);
+            const checkpoint = await storage.writeMetadata(draft);
+            this.onWritten(checkpoint.checkpointId);
+            return checkpoint;
           },
         },
         plan: () => this.plan(),
         snapshotCoordinators: (id) => {
+          this.tasksOf.set(
+            id,
+            [...this.running].map(([task, { attemptNumber }]) => `${task}#${attemptNumber}`),
+          );
           this.onSnapshot(id);
           return new Map([['source-op', Uint8Array.of(id)]]);
         },
