@@ -120,8 +120,8 @@ export class TaskExecutor implements TaskExecutorGateway {
     return Object.fromEntries([...merged].map(([name, accumulator]) => [name, accumulator.getLocalValue()]));
   }
 
-  /** Those of all tasks of the job here, in copies. */
-  mergedAccumulators(jobId: JobId): ReadonlyMap<string, Accumulator<unknown, unknown>> {
+  /** Those of all subtasks here, by name: copies. */
+  mergedAccumulators(jobId: JobId): Map<string, Accumulator<unknown, unknown>> {
     const merged: Accumulators = new Map();
     for (const own of this.jobs.get(jobId)?.accumulators.values() ?? []) {
       for (const [name, accumulator] of own) {
