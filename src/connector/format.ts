@@ -54,6 +54,11 @@ export interface StreamDecoder<T> {
 
 export interface DecodingFormat<T> {
   readonly name: string;
+  /**
+   * A byte that ends each record and stands nowhere else, if there is one: then input can be cut behind any of them, and the
+   * pieces be decoded by themselves, at once.
+   */
+  readonly recordEnd?: number;
   createDecoder(context: DecoderContext): StreamDecoder<T>;
 }
 

@@ -1,10 +1,11 @@
 /**
  * What every bounded source must do, whatever it reads: all records come exactly once, in any batch size and parallelism,
- * and from a checkpoint taken behind any record exactly the rest comes. Not covered: timestamps, alignment, unbounded input.
+ * and from a checkpoint taken behind any record exactly the rest comes, at whatever parallelism. Not covered: timestamps,
+ * alignment, unbounded input.
  */
 import { type ContractCase, expect, expectSame } from './contract-case.ts';
 import type { Source, SourceSplit } from './source.ts';
-import { SourceDriver, type SourceDriverOptions } from './source-driver.ts';
+import { SourceDriver, type SourceDriverOptions, type SourceSnapshot } from './source-driver.ts';
 
 export interface SourceContractOptions<T, SplitT extends SourceSplit, CheckpointT> {
   /** Makes the source anew; each reads the same input. */
@@ -79,15 +80,83 @@ export function sourceContract<T, SplitT extends SourceSplit, CheckpointT>(
       }
     },
   });
+  for (const parallelism of [1, 2, 3, 4]) {
+    cases.push({
+      fact: `from a checkpoint of ${parallelism} readers any number of readers goes on, again and again`,
+      async check() {
+        for (const next of [1, 2, 3, 4, 7]) {
+          for (const part of [0, 0.3, 0.7, 1]) {
+            const values: T[] = [];
+            let restoreFrom: SourceSnapshot<SplitT, CheckpointT> | undefined;
+            for (const readers of [parallelism, next, parallelism]) {
+              const driver = await open({ parallelism: readers, ...(restoreFrom && { restoreFrom }) });
+              const enough = values.length + part * (expected.length - values.length);
+              await driver.run(
+                2,
+                (batch) => values.push(...batch.values),
+                () => values.length >= enough,
+              );
+              restoreFrom = driver.snapshot();
+              await driver.close();
+            }
+            const last = await open({ parallelism: next, ...(restoreFrom && { restoreFrom }) });
+            values.push(...(await last.readAll(3)));
+            await last.close();
+            expectSame(sorted(values), sorted(expected), `records of ${parallelism} and ${next} readers`);
+          }
+        }
+      },
+    });
+  }
   cases.push({
-    fact: 'a reader that fails gives its splits back and another reads them',
+    fact: 'a reader that fails gives its splits back, and what it read since the checkpoint is read again',
     async check() {
-      const driver = await open({ parallelism: 2 });
-      const before = driver.snapshot();
-      driver.poll(1, 0);
-      await driver.failReader(0, before);
-      expectSame(sorted(await driver.readAll(3)), sorted(expected), 'records after a failed reader');
-      await driver.close();
+      for (const parallelism of [1, 2, 3]) {
+        for (const part of [0, 0.3, 0.7]) {
+          const driver = await open({ parallelism });
+          const values: T[] = [];
+          const kept: T[] = [];
+          await driver.run(
+            1,
+            (batch) => values.push(...batch.values),
+            () => values.length >= part * expected.length,
+          );
+          const checkpoint = driver.snapshot();
+          let since = 0;
+          await driver.run(
+            1,
+            (batch, subtask) => {
+              since += batch.values.length;
+              if (subtask !== 0) kept.push(...batch.values);
+            },
+            () => since >= (expected.length - values.length) / 2,
+          );
+          await driver.failReader(0, checkpoint);
+          kept.push(...(await driver.readAll(3)));
+          expectSame(sorted([...values, ...kept]), sorted(expected), `records after one of ${parallelism} readers failed`);
+          await driver.close();
+        }
+      }
+    },
+  });
+  cases.push({
+    fact: 'readers that say how much they expect to read have read just that in the end',
+    async check() {
+      const first = await open({ parallelism: 2 });
+      await first.run(
+        1,
+        () => {},
+        () => first.polledRecords >= expected.length / 2,
+      );
+      const restoreFrom = first.snapshot();
+      await first.readAll();
+      const second = await open({ parallelism: 3, restoreFrom });
+      await second.readAll();
+      for (const driver of [first, second]) {
+        const [done, total] = [driver.gauge('progressDone'), driver.gauge('progressTotal')];
+        expect(Object.is(done, total) || Math.abs(done - total) < 1e-6, `progress ends at ${done} of ${total}.`);
+        await driver.close();
+      }
     },
   });
   cases.push({

@@ -20,7 +20,7 @@ export interface SourceDriverOptions<SplitT, CheckpointT> {
   readonly parallelism?: number;
   readonly clock?: Clock;
   readonly logger?: Logger;
-  /** Starts from a snapshot instead of from the beginning. */
+  /** Starts from a snapshot instead of from the beginning; at another parallelism, its splits are dealt out in turn. */
   readonly restoreFrom?: SourceSnapshot<SplitT, CheckpointT>;
   /** Called, again and again, while every reader waits: moves a virtual clock, or creates what the source waits for. */
   readonly onIdle?: () => void | Promise<void>;
@@ -49,6 +49,8 @@ export class SourceDriver<T, SplitT extends SourceSplit, CheckpointT> {
   readonly readers: SourceReader<T, SplitT>[] = [];
   /** What readers counted as records in error. */
   errors = 0;
+  /** Records of all polls so far. */
+  polledRecords = 0;
   readonly #source: Source<T, SplitT, CheckpointT>;
   readonly #options: SourceDriverOptions<SplitT, CheckpointT>;
   readonly #clock: Clock;
@@ -56,6 +58,7 @@ export class SourceDriver<T, SplitT extends SourceSplit, CheckpointT> {
   readonly #enumerator: SplitEnumerator<SplitT, CheckpointT>;
   readonly #batch = new RecordBatch<T>();
   readonly #ended: boolean[] = [];
+  readonly #gauges: Map<string, () => number>[] = [];
   /** Splits assigned since the last snapshot, by subtask. */
   readonly #assigned = new Map<number, SplitT[]>();
   #mailbox: (() => void)[] = [];
@@ -79,13 +82,23 @@ export class SourceDriver<T, SplitT extends SourceSplit, CheckpointT> {
   async start(): Promise<void> {
     await this.#enumerator.start();
     const parallelism = this.#options.parallelism ?? 1;
-    for (let subtask = 0; subtask < parallelism; subtask++) {
-      this.#startReader(subtask, this.#options.restoreFrom?.splits[subtask] ?? []);
-    }
+    const restored = this.#options.restoreFrom?.splits ?? [];
+    const splitsOf = (subtask: number): SplitT[] =>
+      restored.length === parallelism
+        ? (restored[subtask] as SplitT[])
+        : restored.flat().filter((_, i) => i % parallelism === subtask);
+    for (let subtask = 0; subtask < parallelism; subtask++) this.#startReader(subtask, splitsOf(subtask));
     this.#drainMailbox();
   }
 
+  /** The sum of what the readers' gauges of this name say; NaN if one of them has none. */
+  gauge(name: string): number {
+    return this.#gauges.reduce((sum, ofReader) => sum + (ofReader.get(name)?.() ?? Number.NaN), 0);
+  }
+
   #startReader(subtask: number, splits: readonly SplitT[]): void {
+    const gauges = new Map<string, () => number>();
+    this.#gauges[subtask] = gauges;
     const reader = this.#source.createReader({
       subtaskIndex: subtask,
       parallelism: this.#options.parallelism ?? 1,
@@ -95,7 +108,7 @@ export class SourceDriver<T, SplitT extends SourceSplit, CheckpointT> {
         countError: (records = 1) => {
           this.errors += records;
         },
-        gauge: () => {},
+        gauge: (name, read) => void gauges.set(name, read),
         counter: () => ({ inc: () => {} }),
       },
       sendSplitRequest: () => this.#post(() => this.#enumerator.handleSplitRequest(subtask)),
@@ -115,6 +128,7 @@ export class SourceDriver<T, SplitT extends SourceSplit, CheckpointT> {
     batch.reset();
     const status = this.#reader(subtask).pollBatch(batch, maxRecords);
     if (status === 'END_OF_INPUT') this.#ended[subtask] = true;
+    this.polledRecords += batch.length;
     const polled: PolledBatch<T> = {
       status,
       values: batch.values.slice(0, batch.length),

@@ -86,7 +86,11 @@ const EMPTY_TIMESTAMPS = new Float64Array(0);
 export interface SourceReaderMetrics {
   /** Counts records that could not be decoded (`numRecordsInErrors`). */
   countError(records?: number): void;
-  /** Registers a gauge under the source operator's scope. */
+  /**
+   * Registers a gauge under the source operator's scope. Two of them make the progress display, in any unit, each summed
+   * over the readers: `progressTotal`, what the reader expects to read in this attempt (NaN while it does not know), and
+   * `progressDone`, what of it was read.
+   */
   gauge(name: string, read: () => number): void;
   /** Registers a counter under the source operator's scope; returns how to add to it. */
   counter(name: string): { inc(n?: number): void };
@@ -117,6 +121,7 @@ export interface SourceReader<T, SplitT extends SourceSplit> {
   /** Resolves when `pollBatch` is worth calling again; called only after `NOTHING_AVAILABLE`. Rejects if reading failed. */
   isAvailable(): Promise<void>;
   addSplits(splits: readonly SplitT[]): void;
+  /** Not part of a checkpoint: a reader that is restored asks again when it needs a split, and is told again. */
   notifyNoMoreSplits(): void;
   /** The splits with their present positions: all records polled so far are before them. */
   snapshotState(checkpointId: number): SplitT[];
@@ -170,8 +175,6 @@ export interface Source<T, SplitT extends SourceSplit = SourceSplit, CheckpointT
   createEnumerator(context: SplitEnumeratorContext<SplitT>): SplitEnumerator<SplitT, CheckpointT>;
   restoreEnumerator(context: SplitEnumeratorContext<SplitT>, checkpoint: CheckpointT): SplitEnumerator<SplitT, CheckpointT>;
   createReader(context: SourceReaderContext): SourceReader<T, SplitT>;
-  /** For progress display: how much there is and how much was read, in any unit; `undefined` while unknown. */
-  progress?(): { readonly done: number; readonly total: number } | undefined;
   /** Tags of the side outputs that its readers emit. */
   readonly sideOutputTags?: readonly OutputTag<unknown>[];
 }

@@ -1,6 +1,9 @@
 /**
  * Records decoded from bytes in memory, once or several times over: for tests, for benchmarks of formats without a disk, and
  * for text that the program has at hand. The decoder sees slices of the bytes themselves; nothing is copied.
+ *
+ * Parallel readers share the rounds; if there are fewer than readers, they share the bytes, provided that the format says where
+ * these can be cut.
  */
 import { MillraceError } from '../../common/index.ts';
 import {
@@ -22,9 +25,15 @@ import {
 } from '../../connector/index.ts';
 import { SingleSplitReader } from './single-split-reader.ts';
 
+/** A piece of the bytes, to be read for some rounds. */
 export interface BytesSplit extends SourceSplit {
-  /** Runs through the bytes that are complete. */
-  readonly rounds: number;
+  /** Where the piece begins. */
+  readonly start: DecodePosition;
+  /** The offset behind its last byte. */
+  readonly end: number;
+  /** The round that is read, and the one before which to stop. */
+  readonly round: number;
+  readonly toRound: number;
   readonly position: DecodePosition;
 }
 
@@ -43,7 +52,6 @@ export class BytesSource<T> implements Source<T, BytesSplit, BytesSplit[]> {
   readonly sideOutputTags: readonly OutputTag<unknown>[];
   readonly #input: BytesInput<T>;
   readonly #repeat: number;
-  #done = 0;
 
   constructor(bytes: Uint8Array, format: DecodingFormat<T>, options: BytesSourceOptions = {}) {
     const { repeat = 1, chunkBytes = 64 * 1024, onMalformed = 'fail' } = options;
@@ -54,13 +62,28 @@ export class BytesSource<T> implements Source<T, BytesSplit, BytesSplit[]> {
       );
     }
     this.#repeat = repeat;
-    this.#input = { bytes, format, repeat, chunkBytes, onMalformed };
+    this.#input = { bytes, format, chunkBytes, onMalformed };
     this.sideOutputTags = onMalformed instanceof OutputTag ? [onMalformed as OutputTag<unknown>] : [];
   }
 
   createEnumerator(context: SplitEnumeratorContext<BytesSplit>): StaticSplitEnumerator<BytesSplit> {
-    this.#done = 0;
-    return new StaticSplitEnumerator(context, [{ splitId: 'bytes', rounds: 0, position: START_POSITION }]);
+    const parallelism = context.currentParallelism();
+    const rounds = this.#repeat >= parallelism ? share(this.#repeat, parallelism) : [0, this.#repeat];
+    const starts = rounds.length === 2 ? this.#cut(parallelism) : [START_POSITION];
+    const splits: BytesSplit[] = [];
+    for (let r = 0; r + 1 < rounds.length; r++) {
+      for (const [piece, start] of starts.entries()) {
+        splits.push({
+          splitId: `bytes-${r}-${piece}`,
+          start,
+          end: starts[piece + 1]?.offset ?? this.#input.bytes.length,
+          round: rounds[r] as number,
+          toRound: rounds[r + 1] as number,
+          position: start,
+        });
+      }
+    }
+    return new StaticSplitEnumerator(context, splits);
   }
 
   restoreEnumerator(context: SplitEnumeratorContext<BytesSplit>, checkpoint: BytesSplit[]): StaticSplitEnumerator<BytesSplit> {
@@ -68,22 +91,41 @@ export class BytesSource<T> implements Source<T, BytesSplit, BytesSplit[]> {
   }
 
   createReader(context: SourceReaderContext): SingleSplitReader<T, BytesSplit> {
-    const onBytes = (bytes: number): void => {
-      this.#done += bytes;
-    };
-    return new SingleSplitReader(context, (split) => new BytesCursor(split, this.#input, context.metrics, onBytes));
+    return new SingleSplitReader(context, {
+      open: (split) => new BytesCursor(split, this.#input, context.metrics),
+      remaining: ({ round, toRound, start, end, position }) =>
+        (toRound - round) * (end - start.offset) - (position.offset - start.offset),
+    });
   }
 
-  /** In bytes. */
-  progress(): { readonly done: number; readonly total: number } {
-    return { done: this.#done, total: this.#input.bytes.length * this.#repeat };
+  /** Where at most so many pieces of about the same size begin. */
+  #cut(pieces: number): DecodePosition[] {
+    const { bytes, format } = this.#input;
+    const starts = [START_POSITION];
+    if (format.recordEnd === undefined || pieces === 1) return starts;
+    let line = 1;
+    let offset = 0;
+    for (const wanted of share(bytes.length, pieces).slice(1, -1)) {
+      while (offset < wanted) {
+        const found = bytes.indexOf(format.recordEnd, offset);
+        if (found < 0 || found + 1 === bytes.length) return starts;
+        offset = found + 1;
+        line++;
+      }
+      if (offset > (starts.at(-1) as DecodePosition).offset) starts.push({ offset, line, recordsToSkip: 0 });
+    }
+    return starts;
   }
+}
+
+/** The bounds of so many even parts of `total`, both ends included. */
+function share(total: number, parts: number): number[] {
+  return Array.from({ length: parts + 1 }, (_, i) => Math.floor((total * i) / parts));
 }
 
 interface BytesInput<T> {
   readonly bytes: Uint8Array;
   readonly format: DecodingFormat<T>;
-  readonly repeat: number;
   readonly chunkBytes: number;
   readonly onMalformed: MalformedPolicy;
 }
@@ -92,18 +134,16 @@ class BytesCursor<T> {
   readonly #split: BytesSplit;
   readonly #input: BytesInput<T>;
   readonly #metrics: SourceReaderMetrics;
-  readonly #onBytes: (bytes: number) => void;
-  #rounds: number;
+  #round: number;
   #decoder: ChunkDecoder<T>;
   /** Index of the first byte that is not decoded. */
   #next: number;
 
-  constructor(split: BytesSplit, input: BytesInput<T>, metrics: SourceReaderMetrics, onBytes: (bytes: number) => void) {
+  constructor(split: BytesSplit, input: BytesInput<T>, metrics: SourceReaderMetrics) {
     this.#split = split;
     this.#input = input;
     this.#metrics = metrics;
-    this.#onBytes = onBytes;
-    this.#rounds = split.rounds;
+    this.#round = split.round;
     this.#next = split.position.offset;
     this.#decoder = this.#decoderAt(split.position);
   }
@@ -114,15 +154,16 @@ class BytesCursor<T> {
   }
 
   poll(batch: RecordBatch<T>, maxRecords: number): InputStatus {
+    const { start, end, toRound } = this.#split;
     while (!this.#decoder.hasRecords) {
-      if (this.#next < this.#input.bytes.length) {
+      if (this.#next < end) {
         this.#decodeChunk(batch);
       } else {
-        this.#rounds++;
-        if (this.#rounds >= this.#input.repeat) return 'END_OF_INPUT';
-        this.#next = 0;
-        this.#decoder = this.#decoderAt(START_POSITION);
-        if (this.#input.bytes.length === 0) return 'MORE_AVAILABLE';
+        this.#round++;
+        if (this.#round >= toRound) return 'END_OF_INPUT';
+        this.#next = start.offset;
+        this.#decoder = this.#decoderAt(start);
+        if (start.offset === end) return 'MORE_AVAILABLE';
       }
     }
     this.#decoder.drain(batch, maxRecords);
@@ -135,18 +176,17 @@ class BytesCursor<T> {
     let size = chunkBytes;
     let consumed = start;
     while (consumed === start) {
-      const end = Math.min(bytes.length, start + size);
-      const isLast = end === bytes.length;
+      const end = Math.min(this.#split.end, start + size);
+      const isLast = end === this.#split.end;
       consumed = this.#decoder.decode(bytes, start, end, isLast);
       if (isLast) consumed = end;
       size *= 2;
     }
     this.#next = consumed;
     batch.bytes += consumed - start;
-    this.#onBytes(consumed - start);
   }
 
   snapshot(): BytesSplit {
-    return { ...this.#split, rounds: this.#rounds, position: this.#decoder.position() };
+    return { ...this.#split, round: this.#round, position: this.#decoder.position() };
   }
 }

@@ -25,7 +25,6 @@ export class CollectionSource<T> implements Source<T, CollectionSplit, Collectio
   readonly name = 'Collection Source';
   readonly boundedness: Boundedness = 'BOUNDED';
   readonly #values: Iterable<T>;
-  #delivered = 0;
 
   /** @throws MillraceError `INVALID_PROGRAM` if the values cannot be iterated */
   constructor(values: Iterable<T>) {
@@ -39,7 +38,6 @@ export class CollectionSource<T> implements Source<T, CollectionSplit, Collectio
   }
 
   createEnumerator(context: SplitEnumeratorContext<CollectionSplit>): StaticSplitEnumerator<CollectionSplit> {
-    this.#delivered = 0;
     return new StaticSplitEnumerator(context, [{ splitId: 'collection', position: 0 }]);
   }
 
@@ -51,31 +49,24 @@ export class CollectionSource<T> implements Source<T, CollectionSplit, Collectio
   }
 
   createReader(context: SourceReaderContext): SingleSplitReader<T, CollectionSplit> {
-    const onDelivered = (position: number): void => {
-      this.#delivered = position;
-    };
     const values = this.#values;
-    return new SingleSplitReader(context, (split) =>
-      Array.isArray(values) ? new ArrayCursor<T>(values, split, onDelivered) : new IterableCursor<T>(values, split, onDelivered),
-    );
-  }
-
-  /** In values; known for arrays. */
-  progress(): { readonly done: number; readonly total: number } | undefined {
-    return Array.isArray(this.#values) ? { done: this.#delivered, total: this.#values.length } : undefined;
+    return Array.isArray(values)
+      ? new SingleSplitReader(context, {
+          open: (split) => new ArrayCursor<T>(values, split),
+          remaining: ({ position }) => values.length - position,
+        })
+      : new SingleSplitReader(context, { open: (split) => new IterableCursor<T>(values, split) });
   }
 }
 
 class ArrayCursor<T> {
   readonly #values: readonly T[];
   readonly #split: CollectionSplit;
-  readonly #onDelivered: (position: number) => void;
   #position: number;
 
-  constructor(values: readonly T[], split: CollectionSplit, onDelivered: (position: number) => void) {
+  constructor(values: readonly T[], split: CollectionSplit) {
     this.#values = values;
     this.#split = split;
-    this.#onDelivered = onDelivered;
     this.#position = split.position;
   }
 
@@ -86,7 +77,6 @@ class ArrayCursor<T> {
     for (let i = from, k = 0; i < to; i++, k++) values[k] = this.#values[i] as T;
     batch.length = Math.max(0, to - from);
     this.#position = to;
-    this.#onDelivered(to);
     return to >= this.#values.length ? 'END_OF_INPUT' : 'MORE_AVAILABLE';
   }
 
@@ -98,12 +88,10 @@ class ArrayCursor<T> {
 class IterableCursor<T> {
   readonly #iterator: Iterator<T>;
   readonly #split: CollectionSplit;
-  readonly #onDelivered: (position: number) => void;
   #position = 0;
 
-  constructor(values: Iterable<T>, split: CollectionSplit, onDelivered: (position: number) => void) {
+  constructor(values: Iterable<T>, split: CollectionSplit) {
     this.#split = split;
-    this.#onDelivered = onDelivered;
     this.#iterator = values[Symbol.iterator]();
     while (this.#position < split.position && !this.#iterator.next().done) this.#position++;
   }
@@ -122,7 +110,6 @@ class IterableCursor<T> {
     }
     batch.length = count;
     this.#position += count;
-    this.#onDelivered(this.#position);
     return done ? 'END_OF_INPUT' : 'MORE_AVAILABLE';
   }
 

@@ -37,7 +37,6 @@ export class DataGeneratorSource<T> implements Source<T, GeneratorSplit, Generat
   readonly #generate: (index: number) => T;
   readonly #count: number;
   readonly #ratePerSecond: number | undefined;
-  #delivered = 0;
 
   constructor(generate: (index: number) => T, count: number | 'unbounded', options: DataGeneratorOptions = {}) {
     const { ratePerSecond } = options;
@@ -57,7 +56,6 @@ export class DataGeneratorSource<T> implements Source<T, GeneratorSplit, Generat
   }
 
   createEnumerator(context: SplitEnumeratorContext<GeneratorSplit>): StaticSplitEnumerator<GeneratorSplit> {
-    this.#delivered = 0;
     const step = context.currentParallelism();
     const splits: GeneratorSplit[] = [];
     for (let next = 0; next < Math.min(step, this.#count); next++) splits.push({ splitId: `generator-${next}`, next, step });
@@ -74,18 +72,11 @@ export class DataGeneratorSource<T> implements Source<T, GeneratorSplit, Generat
   createReader(context: SourceReaderContext): SingleSplitReader<T, GeneratorSplit> {
     const rate = this.#ratePerSecond;
     const limiter = rate === undefined ? undefined : new RateLimiter(rate / context.parallelism, context.clock);
-    const onDelivered = (records: number): void => {
-      this.#delivered += records;
-    };
-    return new SingleSplitReader(
-      context,
-      (split) => new GeneratorCursor(split, { generate: this.#generate, count: this.#count, limiter, onDelivered }),
-    );
-  }
-
-  /** In records. */
-  progress(): { readonly done: number; readonly total: number } | undefined {
-    return this.boundedness === 'BOUNDED' ? { done: this.#delivered, total: this.#count } : undefined;
+    const count = this.#count;
+    return new SingleSplitReader(context, {
+      open: (split) => new GeneratorCursor(split, { generate: this.#generate, count, limiter }),
+      remaining: this.boundedness === 'BOUNDED' ? ({ next, step }) => Math.ceil((count - next) / step) : undefined,
+    });
   }
 }
 
@@ -93,7 +84,6 @@ interface GeneratorCursorOptions<T> {
   readonly generate: (index: number) => T;
   readonly count: number;
   readonly limiter: RateLimiter | undefined;
-  readonly onDelivered: (records: number) => void;
 }
 
 class GeneratorCursor<T> {
@@ -118,7 +108,6 @@ class GeneratorCursor<T> {
     for (let i = 0; i < records; i++, next += step) values[i] = generate(next);
     this.#next = next;
     batch.length = records;
-    this.#options.onDelivered(records);
     if (records === left) return 'END_OF_INPUT';
     return records === wanted ? 'MORE_AVAILABLE' : 'NOTHING_AVAILABLE';
   }

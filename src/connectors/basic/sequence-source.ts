@@ -25,7 +25,6 @@ export class SequenceSource implements Source<number, SequenceSplit, SequenceSpl
   readonly boundedness: Boundedness = 'BOUNDED';
   readonly #from: number;
   readonly #to: number;
-  #delivered = 0;
 
   constructor(from: number, to: number) {
     if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from > to) {
@@ -39,7 +38,6 @@ export class SequenceSource implements Source<number, SequenceSplit, SequenceSpl
   }
 
   createEnumerator(context: SplitEnumeratorContext<SequenceSplit>): StaticSplitEnumerator<SequenceSplit> {
-    this.#delivered = 0;
     const count = this.#to - this.#from + 1;
     const parts = Math.min(context.currentParallelism(), count);
     const splits: SequenceSplit[] = [];
@@ -60,27 +58,20 @@ export class SequenceSource implements Source<number, SequenceSplit, SequenceSpl
   }
 
   createReader(context: SourceReaderContext): SingleSplitReader<number, SequenceSplit> {
-    const onDelivered = (count: number): void => {
-      this.#delivered += count;
-    };
-    return new SingleSplitReader(context, (split) => new SequenceCursor(split, onDelivered));
-  }
-
-  /** In numbers. */
-  progress(): { readonly done: number; readonly total: number } {
-    return { done: this.#delivered, total: this.#to - this.#from + 1 };
+    return new SingleSplitReader(context, {
+      open: (split) => new SequenceCursor(split),
+      remaining: ({ next, to }) => to - next + 1,
+    });
   }
 }
 
 class SequenceCursor {
   readonly #split: SequenceSplit;
-  readonly #onDelivered: (count: number) => void;
   #next: number;
 
-  constructor(split: SequenceSplit, onDelivered: (count: number) => void) {
+  constructor(split: SequenceSplit) {
     this.#split = split;
     this.#next = split.next;
-    this.#onDelivered = onDelivered;
   }
 
   poll(batch: RecordBatch<number>, maxRecords: number): InputStatus {
@@ -90,7 +81,6 @@ class SequenceCursor {
     for (let i = 0; i < count; i++) values[i] = first + i;
     batch.length = count;
     this.#next = first + count;
-    this.#onDelivered(count);
     return this.#next > this.#split.to ? 'END_OF_INPUT' : 'MORE_AVAILABLE';
   }
 

@@ -14,9 +14,17 @@ export interface SplitCursor<T, SplitT extends SourceSplit> {
   close?(): void;
 }
 
+export interface SingleSplitReaderOptions<T, SplitT extends SourceSplit> {
+  readonly open: (split: SplitT) => SplitCursor<T, SplitT>;
+  /** How much of a split is still to be read, in any unit; absent if nobody knows. */
+  readonly remaining?: ((split: SplitT) => number) | undefined;
+}
+
 export class SingleSplitReader<T, SplitT extends SourceSplit> implements SourceReader<T, SplitT> {
   readonly #context: SourceReaderContext;
-  readonly #openCursor: (split: SplitT) => SplitCursor<T, SplitT>;
+  readonly #options: SingleSplitReaderOptions<T, SplitT>;
+  /** What all splits that this reader was given had to be read; NaN before the first. */
+  #total = Number.NaN;
   #queue: SplitT[] = [];
   #cursor: SplitCursor<T, SplitT> | undefined;
   #splitId = '';
@@ -24,9 +32,17 @@ export class SingleSplitReader<T, SplitT extends SourceSplit> implements SourceR
   #paused: ReadonlySet<string> = new Set();
   #wake: () => void = () => {};
 
-  constructor(context: SourceReaderContext, openCursor: (split: SplitT) => SplitCursor<T, SplitT>) {
+  constructor(context: SourceReaderContext, options: SingleSplitReaderOptions<T, SplitT>) {
     this.#context = context;
-    this.#openCursor = openCursor;
+    this.#options = options;
+    if (options.remaining === undefined) return;
+    context.metrics.gauge('progressTotal', () => this.#total);
+    context.metrics.gauge('progressDone', () => this.#total - this.#remainingOf(this.snapshotState()));
+  }
+
+  #remainingOf(splits: readonly SplitT[]): number {
+    const { remaining } = this.#options;
+    return remaining === undefined ? 0 : splits.reduce((sum, split) => sum + remaining(split), 0);
   }
 
   start(): void {
@@ -37,7 +53,7 @@ export class SingleSplitReader<T, SplitT extends SourceSplit> implements SourceR
     if (this.#cursor === undefined) {
       const split = this.#queue.shift();
       if (split === undefined) return this.#noMoreSplits ? 'END_OF_INPUT' : 'NOTHING_AVAILABLE';
-      this.#cursor = this.#openCursor(split);
+      this.#cursor = this.#options.open(split);
       this.#splitId = split.splitId;
     }
     batch.splitId = this.#splitId;
@@ -63,12 +79,18 @@ export class SingleSplitReader<T, SplitT extends SourceSplit> implements SourceR
 
   addSplits(splits: readonly SplitT[]): void {
     this.#queue.push(...splits);
+    this.#addToTotal(this.#remainingOf(splits));
     this.#wake();
   }
 
   notifyNoMoreSplits(): void {
     this.#noMoreSplits = true;
+    this.#addToTotal(0);
     this.#wake();
+  }
+
+  #addToTotal(more: number): void {
+    this.#total = (Number.isNaN(this.#total) ? 0 : this.#total) + more;
   }
 
   snapshotState(): SplitT[] {

@@ -80,6 +80,16 @@ register('DataGeneratorSource of nothing', () => new DataGeneratorSource((i) => 
 register('BytesSource', () => new BytesSource(bytesOf(text.join('\n')), lines, { chunkBytes: 7 }), text);
 register('BytesSource of nothing', () => new BytesSource(bytesOf(''), lines, { repeat: 3 }), []);
 register(
+  'BytesSource in pieces',
+  () => new BytesSource(bytesOf(text.join('\n')), { ...lines, recordEnd: 10 }, { chunkBytes: 7 }),
+  text,
+);
+register(
+  'BytesSource in pieces, twice over',
+  () => new BytesSource(bytesOf(`${text.join('\n')}\n`), { ...lines, recordEnd: 10 }, { repeat: 2 }),
+  [...text, ...text],
+);
+register(
   'BytesSource, three times over',
   () => new BytesSource(bytesOf(`${text.join('\n')}\n`), lines, { repeat: 3, chunkBytes: 100 }),
   [...text, ...text, ...text],
@@ -176,11 +186,57 @@ test('an array and a sequence know how far they are', async () => {
   for (const source of [new CollectionSource([1, 2, 3, 4]), new SequenceSource(1, 4), new DataGeneratorSource((i) => i, 4)]) {
     const driver = new SourceDriver<number, SourceSplit, unknown>(source as Source<number, SourceSplit, unknown>);
     await driver.start();
-    assert.deepEqual(source.progress(), { done: 0, total: 4 });
+    const progress = (): number[] => [driver.gauge('progressDone'), driver.gauge('progressTotal')];
+    assert.deepEqual(progress(), [0, 4]);
     driver.poll(3);
-    assert.deepEqual(source.progress(), { done: 3, total: 4 });
+    assert.deepEqual(progress(), [3, 4]);
+    const restored = new SourceDriver<number, SourceSplit, unknown>(source as Source<number, SourceSplit, unknown>, {
+      parallelism: 2,
+      restoreFrom: driver.snapshot(),
+    });
+    await restored.start();
+    assert.deepEqual([restored.gauge('progressDone'), restored.gauge('progressTotal')], [0, 1]);
+    await driver.close();
+    await restored.close();
+  }
+});
+
+test('how far a generator without end or an iterable is nobody knows', async () => {
+  for (const source of [new DataGeneratorSource((i) => i, 'unbounded'), new CollectionSource(new Set([1]))]) {
+    const driver = new SourceDriver<number, SourceSplit, unknown>(source as Source<number, SourceSplit, unknown>);
+    await driver.start();
+    assert.ok(Number.isNaN(driver.gauge('progressTotal')));
     await driver.close();
   }
+});
+
+test('parallel readers of bytes share the rounds, or pieces that end where records do', async () => {
+  const bytes = bytesOf('aaa\nb\n!c\ndddddd\ne\nf');
+  const read = async (options: { repeat?: number; parallelism: number; format?: DecodingFormat<string> }) => {
+    const { parallelism, repeat = 1, format = { ...lines, recordEnd: 10 } } = options;
+    const tag = new OutputTag<MalformedRecord>('malformed');
+    const source = new BytesSource(bytes, format, { repeat, chunkBytes: 4, onMalformed: tag });
+    const driver = new SourceDriver(source, { parallelism });
+    await driver.start();
+    const values: string[][] = Array.from({ length: parallelism }, () => []);
+    const malformedLines = new Set<number>();
+    await driver.run(10, (batch, subtask) => {
+      values[subtask]?.push(...batch.values);
+      for (const { value } of batch.sideOutputs) malformedLines.add((value as MalformedRecord).line);
+    });
+    await driver.close();
+    assert.deepEqual([...malformedLines], [3]);
+    return values;
+  };
+  const all = ['aaa', 'b', 'dddddd', 'e', 'f'];
+  assert.deepEqual(await read({ parallelism: 2, format: lines }), [all, []]);
+  assert.deepEqual(await read({ parallelism: 2 }), [
+    ['aaa', 'b'],
+    ['dddddd', 'e', 'f'],
+  ]);
+  assert.deepEqual(await read({ parallelism: 3 }), [['aaa', 'b'], ['dddddd'], ['e', 'f']]);
+  assert.deepEqual((await read({ parallelism: 9 })).flat().sort(), all);
+  assert.deepEqual(await read({ parallelism: 2, repeat: 3 }), [all, [...all, ...all]]);
 });
 
 test('malformed records among bytes in memory fail, are skipped, or go to a side output', async () => {

@@ -19,13 +19,17 @@ export interface FileSourceCheckpoint {
   readonly discovered: boolean;
 }
 
+/** From the enumerator to a reader. */
+export interface FileSourceEvent {
+  readonly type: 'BYTES_TO_READ';
+  readonly bytes: number;
+}
+
 export interface FileSourceEnumeratorOptions {
   readonly paths: readonly string[];
   readonly fileSystem: () => Promise<FileSystem>;
   /** Watches for new files if set. */
   readonly discoveryIntervalMs: number | undefined;
-  /** Told of the bytes that wait in the files found. */
-  readonly onFound: (bytes: number) => void;
 }
 
 export class FileSourceEnumerator implements SplitEnumerator<FileSourceSplit, FileSourceCheckpoint> {
@@ -94,20 +98,23 @@ export class FileSourceEnumerator implements SplitEnumerator<FileSourceSplit, Fi
   }
 
   #add(files: readonly FileStatus[]): void {
-    let bytes = 0;
     for (const file of files) {
       if (this.#seenPaths.has(file.path)) continue;
       this.#seenPaths.add(file.path);
       this.#splits.push(splitOf(file));
-      bytes += file.length;
     }
     this.#discovered = true;
     if (this.#options.discoveryIntervalMs === undefined) this.#seenPaths.clear();
-    this.#options.onFound(bytes);
     this.#serveWaiting();
   }
 
-  addReader(): void {}
+  /** Tells the reader its share of what is to be read, for the progress display. */
+  addReader(subtaskIndex: number): void {
+    if (this.#options.discoveryIntervalMs !== undefined) return;
+    const bytes = this.#splits.reduce((sum, { length }) => sum + length, 0);
+    const event: FileSourceEvent = { type: 'BYTES_TO_READ', bytes: bytes / this.#context.currentParallelism() };
+    this.#context.sendEventToSourceReader(subtaskIndex, event);
+  }
 
   handleSplitRequest(subtaskIndex: number): void {
     this.#waiting.push(subtaskIndex);

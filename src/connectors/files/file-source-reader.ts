@@ -1,14 +1,21 @@
 /** Reads the files that the enumerator gives to one subtask, one at a time, and asks for the next when one is done. */
 import { toError } from '../../common/index.ts';
 import type { InputStatus, RecordBatch, SourceReader, SourceReaderContext } from '../../connector/index.ts';
+import type { FileSourceEvent } from './file-source-enumerator.ts';
 import type { FileSourceSplit } from './file-source-split.ts';
 import { FileSplitReader, type FileSplitReaderOptions } from './file-split-reader.ts';
 
 export class FileSourceReader<T> implements SourceReader<T, FileSourceSplit> {
   readonly #context: SourceReaderContext;
   readonly #options: FileSplitReaderOptions<T>;
-  /** Told of the bytes taken from storage, for the progress of the whole source. */
-  readonly #onBytes: (bytes: number) => void;
+  /** Of the files that this reader can expect, in storage; NaN until the enumerator has said it. */
+  #bytesToRead = Number.NaN;
+  /** Of the files that a checkpoint gave back. */
+  #bytesRestored = 0;
+  /** Of the files that were read to their end, and what was read of the present one. */
+  #bytesDone = 0;
+  #bytesOfCurrent = 0;
+  #currentLength = 0;
   readonly #bufferPool: Uint8Array[] = [];
   #queue: FileSourceSplit[] = [];
   #current: FileSplitReader<T> | undefined;
@@ -18,13 +25,20 @@ export class FileSourceReader<T> implements SourceReader<T, FileSourceSplit> {
   #paused: ReadonlySet<string> = new Set();
   #wake: () => void = () => {};
 
-  constructor(context: SourceReaderContext, options: FileSplitReaderOptions<T>, onBytes: (bytes: number) => void) {
+  constructor(context: SourceReaderContext, options: FileSplitReaderOptions<T>, hasEnd: boolean) {
     this.#context = context;
     this.#options = options;
-    this.#onBytes = onBytes;
+    if (!hasEnd) return;
+    context.metrics.gauge('progressTotal', () => this.#bytesToRead);
+    context.metrics.gauge('progressDone', () => this.#bytesDone + Math.min(this.#bytesOfCurrent, this.#currentLength));
+  }
+
+  handleSourceEvent(event: unknown): void {
+    this.#bytesToRead = (event as FileSourceEvent).bytes + this.#bytesRestored;
   }
 
   start(): void {
+    this.#bytesRestored = this.#queue.reduce((sum, { length }) => sum + length, 0);
     if (this.#queue.length === 0) this.#context.sendSplitRequest();
   }
 
@@ -34,14 +48,18 @@ export class FileSourceReader<T> implements SourceReader<T, FileSourceSplit> {
       if (split === undefined) return this.#noMoreSplits ? 'END_OF_INPUT' : 'NOTHING_AVAILABLE';
       this.#current = new FileSplitReader(split, this.#options, this.#context.metrics, this.#bufferPool);
       this.#currentId = split.splitId;
+      this.#currentLength = split.length;
     }
     if (this.#paused.has(this.#currentId) || !this.#current.poll(batch, maxRecords)) {
-      if (batch.bytes > 0) this.#onBytes(batch.bytes);
+      this.#bytesOfCurrent += batch.bytes;
       return 'NOTHING_AVAILABLE';
     }
-    if (batch.bytes > 0) this.#onBytes(batch.bytes);
+    this.#bytesOfCurrent += batch.bytes;
     if (!this.#current.isDone) return 'MORE_AVAILABLE';
     batch.addFinishedSplit(this.#currentId);
+    this.#bytesDone += this.#currentLength;
+    this.#bytesOfCurrent = 0;
+    this.#currentLength = 0;
     this.#closing.push(this.#closeCurrent(this.#current));
     this.#current = undefined;
     if (this.#queue.length > 0) return 'MORE_AVAILABLE';

@@ -276,16 +276,16 @@ test('progress counts the bytes in storage, compressed ones too', async () => {
   await put(fs, '/in/a.gz', packed);
   await put(fs, '/in/b', 'b\n'.repeat(1000));
   const source = FileSource.forFormat(lineFormat(), '/in').withFileSystem(fs);
-  assert.equal(source.progress(), undefined);
   const driver = new SourceDriver(source);
   await driver.start();
   const total = packed.length + 2000;
-  assert.deepEqual(source.progress(), { done: 0, total });
+  const progress = (): number[] => [driver.gauge('progressDone'), driver.gauge('progressTotal')];
+  assert.deepEqual(progress(), [0, total]);
   let bytes = 0;
   await driver.run(500, (batch) => {
     bytes += batch.bytes;
   });
-  assert.deepEqual(source.progress(), { done: total, total });
+  assert.deepEqual(progress(), [total, total]);
   assert.equal(bytes, total);
   await driver.close();
 });

@@ -39,8 +39,6 @@ export class FileSource<T> implements Source<T, FileSourceSplit, FileSourceCheck
   readonly boundedness: Boundedness;
   readonly sideOutputTags: readonly OutputTag<unknown>[];
   readonly #settings: FileSourceSettings<T>;
-  #totalBytes: number | undefined;
-  #doneBytes = 0;
 
   private constructor(settings: FileSourceSettings<T>) {
     this.#settings = settings;
@@ -124,26 +122,13 @@ export class FileSource<T> implements Source<T, FileSourceSplit, FileSourceCheck
     context: SplitEnumeratorContext<FileSourceSplit>,
     checkpoint: FileSourceCheckpoint | undefined,
   ): FileSourceEnumerator {
-    this.#doneBytes = 0;
-    this.#totalBytes = undefined;
     const { paths, fileSystem, discoveryIntervalMs } = this.#settings;
-    const onFound = (bytes: number): void => {
-      this.#totalBytes = (this.#totalBytes ?? 0) + bytes;
-    };
-    return new FileSourceEnumerator(context, { paths, fileSystem, discoveryIntervalMs, onFound }, checkpoint);
+    return new FileSourceEnumerator(context, { paths, fileSystem, discoveryIntervalMs }, checkpoint);
   }
 
   createReader(context: SourceReaderContext): SourceReader<T, FileSourceSplit> {
     const options = { ...this.#settings, open: (split: FileSourceSplit) => this.#open(split) };
-    return new FileSourceReader<T>(context, options, (bytes) => {
-      this.#doneBytes += bytes;
-    });
-  }
-
-  /** In bytes in storage. Known once the files are found, while enumerator and readers share this object. */
-  progress(): { readonly done: number; readonly total: number } | undefined {
-    if (this.boundedness !== 'BOUNDED' || !this.#totalBytes) return undefined;
-    return { done: this.#doneBytes, total: this.#totalBytes };
+    return new FileSourceReader<T>(context, options, this.boundedness === 'BOUNDED');
   }
 
   async #open(split: FileSourceSplit): Promise<OpenFile> {

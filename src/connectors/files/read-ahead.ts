@@ -87,9 +87,12 @@ export class ReadAhead {
 
   #fill(): void {
     if (this.#running !== undefined || this.#ended || this.#closed || this.#error !== undefined) return;
+    if (this.#ready.length >= this.#maxReady) return;
     this.#running = this.#run().then(
       () => {
         this.#running = undefined;
+        // Chunks may have been taken between the end of the run and here.
+        this.#fill();
       },
       (error) => {
         this.#running = undefined;

@@ -31,6 +31,7 @@ export interface JsonFormatOptions<T> {
 
 export class JsonFormat<T> implements DecodingFormat<T>, EncodingFormat<T> {
   readonly name = 'json';
+  readonly recordEnd = 0x0a;
   private readonly schema: TypeInformation<T> | undefined;
   private readonly maxRecordBytes: number;
   private readonly engines: JsonEnginePool;

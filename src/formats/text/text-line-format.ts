@@ -32,6 +32,7 @@ class TextLineReader implements BlockReader<string> {
 
 export class TextLineFormat implements DecodingFormat<string>, EncodingFormat<string> {
   readonly name = 'text';
+  readonly recordEnd = NEWLINE;
   private readonly maxRecordBytes: number;
 
   constructor(options: TextLineFormatOptions = {}) {
