@@ -22,7 +22,7 @@ const doors = Object.values(exports).flatMap((target) => (typeof target === 'str
 
 await build({
   absWorkingDir: root,
-  entryPoints: [...doors, './src/cli/main.ts'],
+  entryPoints: [...doors, './src/cli/main.ts', './src/local/slot-worker.ts'],
   outdir: process.argv[2] ?? 'dist',
   outbase: 'src',
   // As deep as the sources: what is found relative to a module's own place is found from there, too.

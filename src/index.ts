@@ -1,12 +1,13 @@
 /**
  * The door of the package, and the composition root of a program that runs in its own process: importing it installs a
- * host of one thread. What it loads is paid for by every program, so what few programs need has a door of its own
+ * host that runs jobs right here, unless there is one. What it loads is paid for by every program, so what few programs need has a door of its own
  * (`millrace/formats`, `millrace/files`, `millrace/socket`).
  */
 import { installHost } from './api/index.ts';
 import { createLocalHost } from './local/index.ts';
 
-installHost(createLocalHost());
+const before = installHost(createLocalHost());
+if (before !== undefined) installHost(before);
 
 export {
   AllWindowedStream,

@@ -4,12 +4,10 @@
  * Its `millrace` is the module that the command itself uses, whatever is installed beside the program: the host that the command
  * has set up is the one that the program finds.
  */
-import { readFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
-import { extname } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { nearest } from '../common/index.ts';
+import { ownModule, provideBundle } from '../local/index.ts';
 import { type BundledProgram, bundlePath } from './bundle-program.ts';
 import { ProgramError } from './program-error.ts';
 import { atPosition, escapeRegExp, findInFiles, shownPath } from './source-position.ts';
@@ -23,16 +21,7 @@ export async function loadProgram(program: BundledProgram, args: readonly string
   const url = pathToFileURL(bundlePath(program.entry)).href;
   process.argv = [process.argv[0] as string, program.entry, ...args];
   process.setSourceMapsEnabled(true);
-  registerHooks({
-    resolve(specifier, context, next) {
-      const own = specifier === url ? url : ownModule(specifier);
-      return own === undefined ? next(specifier, context) : { url: own, shortCircuit: true };
-    },
-    load(wanted, context, next) {
-      if (wanted !== url) return next(wanted, context);
-      return { format: 'module', source: program.code, shortCircuit: true };
-    },
-  });
+  provideBundle(url, program.code);
   const onStandstill = (): void => {
     throw new ProgramError(`'${shownPath(program.entry)}' awaits something that nothing is left to bring about.`);
   };
@@ -49,19 +38,6 @@ export async function loadProgram(program: BundledProgram, args: readonly string
 /** Loads the door of the package. It installs a host when that happens; once it is there, it replaces no other any more. */
 export async function loadDoor(): Promise<void> {
   await import(ownModule('millrace') as string);
-}
-
-/** Where `millrace` and `millrace/…` are: beside this very file, in the form (sources or built) in which it runs. */
-export function ownModule(specifier: string): string | undefined {
-  if (specifier !== 'millrace' && !specifier.startsWith('millrace/')) return undefined;
-  const root = new URL('../../', import.meta.url);
-  const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as {
-    exports: Record<string, string | Record<string, string>>;
-  };
-  const target = exports[`.${specifier.slice('millrace'.length)}`];
-  if (target === undefined || typeof target === 'string') return undefined;
-  const path = target[extname(import.meta.url) === '.ts' ? 'millrace-source' : 'default'];
-  return path === undefined ? undefined : new URL(path, root).href;
 }
 
 const NO_EXPORT = /^The requested module '([^']+)' does not provide an export named '([^']+)'/;

@@ -1,4 +1,5 @@
 export { consumersOf, isPointwise, producersOf } from './channel-topology.ts';
+export { describeExchanges, type ExchangeChannels, exchangeChannels } from './exchange-channels.ts';
 export { hash128 } from './hash.ts';
 export type { ChainEdge, ChainedOperator, JobEdge, JobGraph, JobVertex } from './job-graph.ts';
 export { computeMaxParallelism, generateJobGraph } from './job-graph-generator.ts';

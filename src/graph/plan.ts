@@ -2,6 +2,7 @@
  * The plan of a job for people and tools: Flink's execution-plan JSON (of the StreamGraph, as its `info` command prints
  * it), Flink's REST plan (of the JobGraph), and a tree for the terminal.
  */
+import { exchangeChannels } from './exchange-channels.ts';
 import type { JobGraph } from './job-graph.ts';
 import { resolvePartitioners, type StreamGraph } from './stream-graph.ts';
 
@@ -95,7 +96,9 @@ export function planTree(graph: JobGraph): string {
     const inputs = graph.edges.filter((e) => e.target === vertex.id);
     const from = inputs.map((e) => {
       const side = e.sideOutput === undefined ? '' : ` side output '${e.sideOutput}'`;
-      return `${e.partitioner} from ${number.get(e.source)}${side}${e.input > 0 ? ' (second input)' : ''}`;
+      const { channels, betweenSlots } = exchangeChannels(graph, e);
+      const threads = betweenSlots === 0 ? '' : ` (${betweenSlots} of ${channels} channels between threads)`;
+      return `${e.partitioner} from ${number.get(e.source)}${side}${e.input > 0 ? ' (second input)' : ''}${threads}`;
     });
     lines.push(
       '',

@@ -1,6 +1,6 @@
 /**
- * The host of a program that runs in its own process, on one thread: runs each job on a cluster inside the process, shows how it
- * goes on a terminal, and stops it when the user asks.
+ * The host of a program that runs in its own process: runs each job on a cluster inside the process, on the program's thread if one
+ * slot is enough and otherwise with a thread for each slot, shows how it goes on a terminal, and stops it when the user asks.
  *
  * Nothing of it outlives the jobs: timers, signal handlers and wrapped streams are gone when the last one has ended, so the
  * process ends by itself.
@@ -8,13 +8,20 @@
 import process from 'node:process';
 import type { ProgramHost } from '../api/index.ts';
 import { JobClient } from '../client/index.ts';
-import { type Logger, type LogLevel, MillraceError, systemPlatform, textLogger } from '../common/index.ts';
+import { type Configuration, type Logger, type LogLevel, MillraceError, systemPlatform, textLogger } from '../common/index.ts';
 import { standardOutput } from '../connectors/basic/index.ts';
 import { SocketSource } from '../connectors/socket/index.ts';
-import { MiniCluster } from '../minicluster/index.ts';
+import { LocalFileSystem } from '../filesystem/node.ts';
+import { assignSlots, describeExchanges, type JobGraph } from '../graph/index.ts';
+import { divideConfiguredMemory } from '../memory/index.ts';
+import { MiniCluster, type MiniClusterOptions } from '../minicluster/index.ts';
 import type { JobExecutionResult } from '../protocol/index.ts';
+import { ThreadedTaskExecutor } from '../taskmanager/index.ts';
 import { Interrupts } from './interrupts.ts';
+import { ALL_LOCAL_OPTIONS, LocalOptions } from './local-options.ts';
+import { findProgramSource } from './program-source.ts';
 import { ProgressDisplay } from './progress-display.ts';
+import { ReplayedJobs } from './replayed-jobs.ts';
 
 export interface LocalHostOptions {
   /** Configuration under what the program sets itself, by Flink's keys. */
@@ -53,6 +60,12 @@ export function createLocalHost(options: LocalHostOptions = {}): LocalHost {
   const { clock, random } = systemPlatform;
   const stderr = (text: string): void => void process.stderr.write(`${text}\n`);
   let logger: Logger | undefined;
+  let jobs: ReplayedJobs | undefined;
+  const logLevel = (): LogLevel => {
+    const fromEnvironment = process.env.MILLRACE_LOG;
+    if (options.logLevel !== undefined) return options.logLevel;
+    return fromEnvironment ? parseLogLevel(fromEnvironment, 'The environment variable MILLRACE_LOG') : 'warn';
+  };
   const interrupts = new Interrupts(stderr);
   let display: ProgressDisplay | undefined;
   const displayOf = (): ProgressDisplay | undefined => {
@@ -74,12 +87,20 @@ export function createLocalHost(options: LocalHostOptions = {}): LocalHost {
     get interruptExitCode() {
       return interrupts.exitCode;
     },
-    async execute(submission, program) {
-      const log = (logger ??= createLogger(options.logLevel, stderr));
-      const cluster = new MiniCluster({ logger: log });
+    options: ALL_LOCAL_OPTIONS,
+    async execute(submission, program, configuration) {
+      const log = (logger ??= textLogger(stderr, logLevel()));
+      jobs ??= new ReplayedJobs({ logLevel: logLevel(), configuration: options.configuration ?? {} }, { clock, logger: log });
+      const createTaskExecutor = slotsOn(jobs, submission.jobGraph, configuration, log);
+      const cluster = new MiniCluster({
+        logger: log,
+        fileSystem: new LocalFileSystem(),
+        ...(createTaskExecutor && { createTaskExecutor }),
+      });
       const { dispatcher } = cluster;
       const { jobId, name } = submission.jobGraph;
       const job = { name, cancel: () => dispatcher.cancelJob(jobId) };
+      jobs.add(submission.jobGraph, dispatcher);
       interrupts.add(job);
       try {
         await cluster.submit(submission, program);
@@ -106,8 +127,37 @@ export function createLocalHost(options: LocalHostOptions = {}): LocalHost {
   };
 }
 
-function createLogger(level: LogLevel | undefined, write: (line: string) => void): Logger {
-  const fromEnvironment = process.env.MILLRACE_LOG;
-  if (level !== undefined) return textLogger(write, level);
-  return textLogger(write, fromEnvironment ? parseLogLevel(fromEnvironment, 'The environment variable MILLRACE_LOG') : 'warn');
+type CreateTaskExecutor = NonNullable<MiniClusterOptions['createTaskExecutor']>;
+
+/** @returns `undefined` if the job runs on this thread @throws MillraceError `INVALID_OPTION` if there are too few slots */
+function slotsOn(
+  jobs: ReplayedJobs,
+  jobGraph: JobGraph,
+  configuration: Configuration,
+  logger: Logger,
+): CreateTaskExecutor | undefined {
+  const { slotCount } = assignSlots(jobGraph);
+  const available = configuration.get(LocalOptions.NUMBER_OF_TASK_SLOTS);
+  if (available > 0 && slotCount > available) {
+    throw new MillraceError(
+      'INVALID_OPTION',
+      `Job '${jobGraph.name}' needs ${slotCount} slots, and ${LocalOptions.NUMBER_OF_TASK_SLOTS.key} is ${available}. Raise it or lower the parallelism.`,
+    );
+  }
+  if (slotCount === 1) return undefined;
+  const source = configuration.get(LocalOptions.THREADS) ? findProgramSource() : `${LocalOptions.THREADS.key} is false`;
+  if (typeof source === 'string') {
+    logger.log('info', `The ${slotCount} slots of job '${jobGraph.name}' share one thread, because ${source}.`);
+    return undefined;
+  }
+  for (const line of describeExchanges(jobGraph)) logger.log('info', line);
+  const heapMegabytes = configuration.has(LocalOptions.PROCESS_SIZE)
+    ? Math.floor(divideConfiguredMemory(configuration, slotCount).heapBytesPerSlot / 2 ** 20)
+    : undefined;
+  const pool = jobs.pool(source, heapMegabytes);
+  return (jobMasterOf) =>
+    new ThreadedTaskExecutor(
+      { cancellationTimeoutMs: configuration.get(LocalOptions.CANCELLATION_TIMEOUT) },
+      { clock: systemPlatform.clock, logger, pool, prepareJob: (slot, jobId) => jobs.prepareJob(slot, jobId), jobMasterOf },
+    );
 }

@@ -1,0 +1,66 @@
+/**
+ * The channels of the tasks in one slot: local ones to tasks in the same slot, rings to tasks in others. The rings come with the
+ * deployment of a task, and each end is taken once.
+ */
+import { type JobId, MillraceError } from '../../common/index.ts';
+import {
+  type ChannelReader,
+  type ChannelWriter,
+  RemoteBell,
+  RingChannelReader,
+  RingChannelWriter,
+  type ThreadDoorbell,
+} from '../../network/index.ts';
+import type { ExecutionAttemptId } from '../../protocol/index.ts';
+import { type ChannelId, type ChannelProvider, LocalChannels } from '../channel-provider.ts';
+import type { RingEnd } from './slot-gateways.ts';
+
+export class RingChannels implements ChannelProvider {
+  private readonly slot: number;
+  private readonly doorbell: ThreadDoorbell;
+  private readonly local = new LocalChannels();
+  private readonly jobs = new Map<JobId, Map<string, RingEnd>>();
+
+  /** @param doorbell of the thread of this slot */
+  constructor(slot: number, doorbell: ThreadDoorbell) {
+    this.slot = slot;
+    this.doorbell = doorbell;
+  }
+
+  /** What the task of this attempt will ask for. */
+  add({ jobId, attemptNumber }: ExecutionAttemptId, ends: readonly RingEnd[]): void {
+    let rings = this.jobs.get(jobId);
+    if (rings === undefined) this.jobs.set(jobId, (rings = new Map()));
+    for (const end of ends) rings.set(ringKey({ ...end, attemptNumber }), end);
+  }
+
+  writer(channel: ChannelId, consumerSlot: number): ChannelWriter {
+    if (consumerSlot === this.slot) return this.local.writer(channel);
+    const { ring, peerDoorbell } = this.take(channel);
+    return new RingChannelWriter(ring, { doorbell: this.doorbell, peer: new RemoteBell(peerDoorbell) });
+  }
+
+  reader(channel: ChannelId, producerSlot: number): ChannelReader {
+    if (producerSlot === this.slot) return this.local.reader(channel);
+    const { ring, peerDoorbell } = this.take(channel);
+    return new RingChannelReader(ring, { doorbell: this.doorbell, peer: new RemoteBell(peerDoorbell) });
+  }
+
+  release(jobId: JobId): void {
+    this.local.release(jobId);
+    this.jobs.delete(jobId);
+  }
+
+  private take(channel: ChannelId): RingEnd {
+    const rings = this.jobs.get(channel.jobId);
+    const key = ringKey(channel);
+    const end = rings?.get(key);
+    if (end === undefined) throw new MillraceError('INTERNAL', `Slot ${this.slot} was not given the ring of channel ${key}.`);
+    rings?.delete(key);
+    return end;
+  }
+}
+
+function ringKey(channel: Omit<ChannelId, 'jobId'>): string {
+  return `${channel.edgeIndex}/${channel.producerSubtask}/${channel.consumerSubtask}/${channel.attemptNumber}`;
+}
