@@ -178,7 +178,7 @@ test('visible files hold each record of the completed checkpoints once, wherever
         }
       },
     ),
-    { numRuns: 400 },
+    { numRuns: 250 },
   );
-  assert.ok(cutsSeen > 20 && hiddenCleared > 100, `${cutsSeen} cuts and ${hiddenCleared} restored runs are too few to mean much`);
+  assert.ok(cutsSeen > 10 && hiddenCleared > 60, `${cutsSeen} cuts and ${hiddenCleared} restored runs are too few to mean much`);
 });
