@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { MillraceError, seededRandom, silentLogger } from '../common/index.ts';
-import { type FileSystem, MemoryFileSystem } from '../filesystem/index.ts';
+import { type FileSystem, MemoryFileSystem, readFile, writeFile } from '../filesystem/index.ts';
 import { CompletedCheckpointStore } from './completed-checkpoint-store.ts';
 import { type Fault, FaultyFileSystem } from './faulty-file-system.test.ts';
 import { PowerCutFileSystem } from './power-cut-file-system.test.ts';
@@ -71,7 +71,7 @@ test('after a failure at any point, what is visible is complete, and the newest 
       const expected = [1, ...completed].slice(-2);
       for (const checkpointId of expected) assert.ok(visible.includes(checkpointId), `${visible} of ${expected}`);
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
 });
 
@@ -92,7 +92,7 @@ test('after recovery from a failure at any point, exactly the files that the ret
       await store.discardAll();
       assert.deepEqual(await disk.list('/checkpoints'), []);
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
 });
 
@@ -141,6 +141,35 @@ test('after a power cut at any moment, what is visible is complete, and what was
       for (const checkpointId of [1, ...completed].slice(-2))
         assert.ok(visible.includes(checkpointId), `${visible} of ${completed}`);
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
+  );
+});
+
+test('a bit that flips anywhere in any file is found', async () => {
+  const disk = new MemoryFileSystem();
+  const storage = storageOn(disk, OPTIONS);
+  const { externalPath } = await takeCheckpoint(storage, 1);
+  const files = await allFiles(disk, '/checkpoints');
+  const contents = await Promise.all(files.map((file) => readFile(disk, file)));
+  const bit = fc
+    .nat(files.length - 1)
+    .chain((index) => fc.tuple(fc.constant(index), fc.nat((contents[index] as Uint8Array).length * 8 - 1)));
+  await fc.assert(
+    fc.asyncProperty(bit, async ([index, at]) => {
+      const file = files[index] as string;
+      const content = contents[index] as Uint8Array;
+      await writeFile(disk, file, content.with(at >> 3, (content[at >> 3] as number) ^ (1 << (at & 7))));
+      if (file.endsWith('_metadata')) {
+        await assert.rejects(storage.readMetadata(externalPath), { code: 'CORRUPT_DATA' });
+      } else {
+        const { damages } = await verifyCheckpoint(await storage.readMetadata(externalPath), disk, 'CONTENT');
+        assert.deepEqual(
+          damages.map((error) => (error as MillraceError).context.path),
+          [file],
+        );
+      }
+      await writeFile(disk, file, content);
+    }),
+    { numRuns: 300 },
   );
 });

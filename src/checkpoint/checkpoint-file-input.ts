@@ -39,7 +39,8 @@ export class CheckpointFileInput implements CheckpointInput {
       throw damaged(`Bytes ${offset} to ${offset + length} of a part ${where} are asked for, but it has only ${available}.`);
     }
     if (handle.kind === 'INLINE') return handle.bytes.subarray(offset, offset + length);
-    await this.checkPresence(handle);
+    // Before memory is taken for it.
+    if (length > CHUNK_BYTES) await this.checkPresence(handle);
     const bytes = new Uint8Array(length);
     let filled = 0;
     await this.#forEachChunk({ ...handle, offset: handle.offset + offset, length }, bytes, (chunk) => {

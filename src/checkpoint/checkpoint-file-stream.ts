@@ -22,7 +22,6 @@ export interface CheckpointFileStreamOptions {
 
 export interface CheckpointFileStreamDependencies {
   readonly fileSystem: FileSystem;
-  syncFolder(folder: string): Promise<void>;
 }
 
 export class CheckpointFileStream implements CheckpointOutputStream {
@@ -30,7 +29,6 @@ export class CheckpointFileStream implements CheckpointOutputStream {
   readonly #temporary: string;
   readonly #inlineThresholdBytes: number;
   readonly #fileSystem: FileSystem;
-  readonly #syncFolder: (folder: string) => Promise<void>;
   readonly #buffer = new ByteBuffer(1024);
   #state: 'OPEN' | 'FINISHED' | 'ABORTED' = 'OPEN';
   #writer: FileWriter | undefined;
@@ -44,7 +42,6 @@ export class CheckpointFileStream implements CheckpointOutputStream {
     this.#temporary = temporaryFile(options.file);
     this.#inlineThresholdBytes = options.inlineThresholdBytes;
     this.#fileSystem = dependencies.fileSystem;
-    this.#syncFolder = dependencies.syncFolder;
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -91,7 +88,7 @@ export class CheckpointFileStream implements CheckpointOutputStream {
     await this.#writer.write(this.#buffer.view());
     await this.#writer.close({ durable: true });
     await this.#fileSystem.rename(this.#temporary, this.#file);
-    await this.#syncFolder(parentPath(this.#file));
+    await this.#fileSystem.syncDirectory(parentPath(this.#file));
     return { kind: 'FILE', file: this.#file, offset: 0, length: this.position, crc32: this.#crc32 };
   }
 

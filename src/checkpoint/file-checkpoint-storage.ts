@@ -90,7 +90,7 @@ export class FileCheckpointStorage {
     const shared = sharedFolder(directory);
     const checkpointId = checkpointIdOf(directory);
     const threshold = isInMemory(directory) ? Number.POSITIVE_INFINITY : inlineThresholdBytes;
-    const dependencies = { fileSystem: this.#fileSystem, syncFolder: (folder: string) => this.#folders.sync(folder) };
+    const dependencies = { fileSystem: this.#fileSystem };
     return {
       createStream: async (scope) => {
         const file =
@@ -152,13 +152,13 @@ export class FileCheckpointStorage {
       await writer.write(content);
       await writer.close({ durable: true });
       await this.#folders.syncAncestors(parentPath(folder));
-      await this.#folders.sync(parentPath(folder));
+      await this.#fileSystem.syncDirectory(parentPath(folder));
       await this.#fileSystem.rename(hidden, file);
-      await this.#folders.sync(folder);
+      await this.#fileSystem.syncDirectory(folder);
     } catch (error) {
       await writer.close().catch(() => {});
       for (const path of [hidden, file]) await this.#fileSystem.delete(path).catch(() => false);
-      await this.#folders.sync(folder).catch(() => {});
+      await this.#fileSystem.syncDirectory(folder).catch(() => {});
       throw error;
     }
     return checkpoint;
@@ -251,7 +251,7 @@ export class FileCheckpointStorage {
   async #deleteMetadata(folder: string): Promise<void> {
     invariant(folder !== '', 'a checkpoint has a folder');
     await this.#fileSystem.delete(joinPath(folder, METADATA_FILE));
-    if (await this.#fileSystem.exists(folder)) await this.#folders.sync(folder);
+    if (await this.#fileSystem.exists(folder)) await this.#fileSystem.syncDirectory(folder);
   }
 
   async #deleteOwnFiles(folder: string): Promise<void> {

@@ -72,6 +72,13 @@ test('damaged metadata of the newest checkpoint is an error that names it and th
   assert.deepEqual(await find(`${folder}/chk-2`), checkpoints[1]);
 });
 
+test('a damaged checkpoint in the middle names the next older one, not a newer one', async () => {
+  const { find, fileSystem, folder, checkpoints } = await job();
+  await writeFile(fileSystem, `${folder}/chk-2/_metadata`, new Uint8Array(10));
+  await assert.rejects(find(`${folder}/chk-2`), damagedWith(`'${folder}/chk-1' (checkpoint 1`));
+  assert.deepEqual(await find(folder), checkpoints[2]);
+});
+
 test('a missing or shortened file of the newest checkpoint is an error that names the file; damaged older ones are passed over', async () => {
   const { find, fileSystem, folder, checkpoints } = await job();
   const file = [...filesOf(checkpoints[2])].at(-1) as string;
