@@ -20,7 +20,7 @@ import { readKeyGroups, writeKeyGroups } from './key-groups-stream.ts';
 import type { KeyedStateBackend, KeyedStateSnapshot, StateMeta } from './keyed-state-backend.ts';
 import { KeyedStateWriter, readRecords } from './keyed-state-format.ts';
 import type { KeyedStateHandle, PendingKeyedSnapshot } from './keyed-state-handle.ts';
-import { checkRestoredState, checkSameState, metaOf, refuseTtl } from './state-checks.ts';
+import { checkMaxParallelism, checkRestoredState, checkSameState, inState, metaOf, refuseTtl } from './state-checks.ts';
 import type { KeyedStateDescriptor } from './state-descriptors.ts';
 import { KeyContext, type StateFamily } from './state-family.ts';
 import { reducerOf } from './state-functions.ts';
@@ -59,6 +59,7 @@ interface RegisteredState {
 }
 
 export class HeapKeyedStateBackend implements KeyedStateBackend {
+  readonly keepsStateOffHeap = false;
   private readonly context = new KeyContext();
   private readonly states = new Map<string, RegisteredState>();
   private readonly unclaimed = new UnclaimedState();
@@ -133,13 +134,7 @@ export class HeapKeyedStateBackend implements KeyedStateBackend {
       throw new MillraceError('ILLEGAL_STATE', 'Keyed state can be restored only before the first state is requested.');
     const range = keyGroupRange ?? { start: 0, end: this.maxParallelism - 1 };
     for (const snapshot of snapshots) {
-      if (snapshot.maxParallelism !== this.maxParallelism) {
-        throw new MillraceError(
-          'STATE_FAILED',
-          `The state was stored with a maximum parallelism of ${snapshot.maxParallelism}, but the program has ${this.maxParallelism}. Call setMaxParallelism(${snapshot.maxParallelism}).`,
-          { recoverable: false },
-        );
-      }
+      checkMaxParallelism(snapshot.maxParallelism, this.maxParallelism);
       this.unclaimed.add(snapshot, range);
     }
   }
@@ -288,13 +283,4 @@ function ttlState(
     case 'AGGREGATING':
       return new TtlAggregatingState(new HeapValueState<TtlValue<any>>(family, slot), time, descriptor.aggregateFunction);
   }
-}
-
-function inState(name: string, error: unknown): unknown {
-  if (!(error instanceof MillraceError)) return error;
-  return new MillraceError(error.code, `State '${name}' cannot be written: ${error.message}`, {
-    cause: error,
-    context: { ...error.context, state: name },
-    recoverable: error.recoverable,
-  });
 }

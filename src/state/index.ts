@@ -5,7 +5,8 @@ export type {
   CheckpointScope,
   StateHandle,
 } from './checkpoint-streams.ts';
-export { HeapKeyedStateBackend, type KeyedStateBackendOptions } from './heap-keyed-state-backend.ts';
+export { type HashlogBackendOptions, HashlogKeyedStateBackend } from './hashlog/hashlog-keyed-state-backend.ts';
+export { HeapKeyedStateBackend } from './heap-keyed-state-backend.ts';
 export { type CanonicalKey, decodeKey, encodeKey } from './key-encoding.ts';
 export {
   defaultMaxParallelism,
@@ -39,7 +40,13 @@ export type {
   OperatorStateSnapshot,
 } from './operator-state-backend.ts';
 export { redistributeOperatorState } from './operator-state-redistribution.ts';
-export { createKeyedStateBackend, createOperatorStateBackend } from './state-backends.ts';
+export {
+  createKeyedStateBackend,
+  createOperatorStateBackend,
+  type KeyedStateBackendOptions,
+  STATE_BACKENDS,
+  type StateBackendType,
+} from './state-backends.ts';
 export {
   AggregatingStateDescriptor,
   type KeyedStateDescriptor,

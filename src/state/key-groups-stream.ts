@@ -9,16 +9,21 @@ import type { KeyGroupRange } from './key-groups.ts';
 import type { KeyedStateSnapshot, KeyGroupBytes } from './keyed-state-backend.ts';
 import type { KeyGroupOffset, KeyGroupsHandle } from './keyed-state-handle.ts';
 
-/** Writes a snapshot that is in memory. @throws MillraceError `FILE_SYSTEM_FAILED` */
+/** A snapshot whose key groups may still have to be made; ascending. */
+export type KeyGroupSource = Omit<KeyedStateSnapshot, 'keyGroups'> & {
+  readonly keyGroups: Iterable<KeyGroupBytes> | AsyncIterable<KeyGroupBytes>;
+};
+
+/** Writes a snapshot key group by key group. @throws MillraceError `FILE_SYSTEM_FAILED`, and what making a key group throws */
 export async function writeKeyGroups(
-  snapshot: KeyedStateSnapshot,
+  snapshot: KeyGroupSource,
   keyGroupRange: KeyGroupRange,
   output: CheckpointOutput,
 ): Promise<KeyGroupsHandle> {
   const stream = await output.createStream('EXCLUSIVE');
   try {
     const keyGroups: KeyGroupOffset[] = [];
-    for (const { keyGroup, bytes } of snapshot.keyGroups) {
+    for await (const { keyGroup, bytes } of snapshot.keyGroups) {
       keyGroups.push({ keyGroup, offset: stream.position, length: bytes.length, crc32: crc32(bytes) });
       await stream.write(bytes);
     }

@@ -58,7 +58,8 @@ export function defaultMaxParallelism(parallelism: number): number {
 
 const bits = new DataView(new ArrayBuffer(8));
 
-function hashKey(key: CanonicalKey): number {
+/** 32 bits, unsigned; the key group is the remainder by the number of key groups. */
+export function hashKey(key: CanonicalKey): number {
   switch (typeof key) {
     case 'string':
       return hashText(key, SEED_STRING);

@@ -70,6 +70,8 @@ export interface KeyedStateSnapshot {
 }
 
 export interface KeyedStateBackend {
+  /** Whether state may be larger than the heap. Operators then keep nothing on it that grows with the number of keys. */
+  readonly keepsStateOffHeap: boolean;
   /** The key that state is read and written for. @throws MillraceError `ILLEGAL_STATE` before the first key is set */
   readonly currentKey: any;
   /** Its canonical form: what timers keep. @throws MillraceError `ILLEGAL_STATE` before the first key is set */

@@ -37,6 +37,27 @@ export function checkRestoredState(restored: StateMeta, wanted: StateMeta): void
   );
 }
 
+/** @throws MillraceError `STATE_FAILED` unless two restored snapshots mean the same state */
+export function checkBelongTogether(one: StateMeta, other: StateMeta): void {
+  const { kind, namespaced, ttl, type } = one;
+  if (kind === other.kind && namespaced === other.namespaced && ttl === other.ttl && sameStateType(type, other.type)) return;
+  throw new MillraceError(
+    'STATE_FAILED',
+    `The snapshots do not belong together: state '${other.name}' is ${formatStateType(kind, type)} in one and ${formatStateType(other.kind, other.type)} in another. Restore from the snapshots of one checkpoint.`,
+    { context: { state: other.name }, recoverable: false },
+  );
+}
+
+/** @throws MillraceError `STATE_FAILED` unless state of `stored` key groups fits a program with `wanted` */
+export function checkMaxParallelism(stored: number, wanted: number): void {
+  if (stored === wanted) return;
+  throw new MillraceError(
+    'STATE_FAILED',
+    `The state was stored with a maximum parallelism of ${stored}, but the program has ${wanted}. Call setMaxParallelism(${stored}).`,
+    { recoverable: false },
+  );
+}
+
 /** @throws MillraceError `INVALID_STATE_DESCRIPTOR` */
 export function refuseTtl(descriptor: KeyedStateDescriptor, where: string): void {
   if (descriptor.ttlConfig === undefined) return;
@@ -45,6 +66,16 @@ export function refuseTtl(descriptor: KeyedStateDescriptor, where: string): void
     `State '${descriptor.name}' has a time to live, which ${where} does not support. Leave enableTimeToLive out.`,
     { context: { state: descriptor.name } },
   );
+}
+
+/** An error of writing a value, with the state's name. */
+export function inState(name: string, error: unknown): unknown {
+  if (!(error instanceof MillraceError)) return error;
+  return new MillraceError(error.code, `State '${name}' cannot be written: ${error.message}`, {
+    cause: error,
+    context: { ...error.context, state: name },
+    recoverable: error.recoverable,
+  });
 }
 
 function describe(meta: StateMeta, descriptor?: KeyedStateDescriptor): string {

@@ -6,7 +6,7 @@ import { MillraceError } from '../common/index.ts';
 import type { KeyGroupRange } from './key-groups.ts';
 import type { KeyedStateSnapshot, StateMeta } from './keyed-state-backend.ts';
 import { readSections } from './keyed-state-format.ts';
-import { formatStateType, sameStateType } from './state-type.ts';
+import { checkBelongTogether } from './state-checks.ts';
 
 export interface RestoredState {
   readonly meta: StateMeta;
@@ -69,14 +69,7 @@ export class UnclaimedState {
       this.states.set(meta.name, state);
       return state;
     }
-    const { kind, namespaced, ttl, type } = known.meta;
-    if (kind !== meta.kind || namespaced !== meta.namespaced || ttl !== meta.ttl || !sameStateType(type, meta.type)) {
-      throw new MillraceError(
-        'STATE_FAILED',
-        `The snapshots do not belong together: state '${meta.name}' is ${formatStateType(kind, type)} in one and ${formatStateType(meta.kind, meta.type)} in another. Restore from the snapshots of one checkpoint.`,
-        { context: { state: meta.name }, recoverable: false },
-      );
-    }
+    checkBelongTogether(known.meta, meta);
     return known;
   }
 }

@@ -1,0 +1,226 @@
+/**
+ * Values of one state by key, with a write-back cache of decoded ones in front of the log: the store of single values, and of
+ * maps as far as they are small.
+ *
+ * The cache has one place for each key that it could hold, by hash; who comes takes it, and who was there is written if it has
+ * changed. So a key that is hot is neither encoded nor decoded, whatever else comes. An object that was handed out may have
+ * been changed in place, as on the heap backend, so it is compared with its record when it leaves, and written if it differs.
+ */
+import { type BinaryReader, BinaryWriter, encodeValue } from '../../serialization/index.ts';
+import type { CanonicalKey } from '../key-encoding.ts';
+import { inState } from '../state-checks.ts';
+import type { ContentCodec } from './content-codec.ts';
+import type { CurrentKey } from './current-key.ts';
+import { HEADER_BYTES, UNIT_BYTES } from './segment.ts';
+import { StateAccess } from './state-access.ts';
+import type { StateStore, StateTable } from './state-store.ts';
+
+const CELLS = 4096;
+/** Of all values in a cache, by their size in the log as far as it is known. */
+const MAX_CACHED_BYTES = 16 * 1024 * 1024;
+/** Larger contents are split if they can be. */
+const SPLIT_ABOVE_BYTES = 4096;
+
+/** Whether a cell has to be written. */
+const CLEAN = 0;
+const HANDED_OUT = 1;
+const CHANGED = 2;
+
+class Cell {
+  table: StateTable | undefined = undefined;
+  key: CanonicalKey | undefined = undefined;
+  tag = 0;
+  content: unknown = undefined;
+  loaded = false;
+  state = CLEAN;
+  /** Where the record was when it was read or written last, and in which segment. */
+  location = 0;
+  segmentId = 0;
+  bytes = 0;
+}
+
+export interface ValueCellsOptions {
+  readonly codec: ContentCodec;
+  /** What is stored instead of a content that is large, after its parts were put elsewhere. */
+  readonly split?: (table: StateTable, key: CanonicalKey, tag: number, content: unknown) => unknown;
+  /** Whether an object that was read is written back. */
+  readonly keepsChangesInPlace: boolean;
+}
+
+export class ValueCells extends StateAccess {
+  private readonly options: ValueCellsOptions;
+  private readonly cells: (Cell | undefined)[] = new Array(CELLS).fill(undefined);
+  private last = new Cell();
+  private readonly writer = new BinaryWriter();
+  private cachedBytes = 0;
+  /** Of what `encode` returned last. */
+  private keyLength = 0;
+
+  constructor(store: StateStore, options: ValueCellsOptions) {
+    super(store);
+    this.options = options;
+    store.settle = () => this.flushAll();
+  }
+
+  read(): unknown {
+    const { table } = this;
+    if (table === undefined) return undefined;
+    const cell = this.cellIn(table);
+    if (!cell.loaded) this.load(cell, table);
+    const { content } = cell;
+    if (typeof content === 'object' && content !== null && cell.state === CLEAN && this.options.keepsChangesInPlace) {
+      cell.state = HANDED_OUT;
+    }
+    return content;
+  }
+
+  /** The content that was read has been changed in place. */
+  markChanged(): void {
+    this.cellIn(this.makeTable()).state = CHANGED;
+  }
+
+  /** A part of the content that was read may be changed in place. */
+  markHandedOut(): void {
+    const cell = this.cellIn(this.makeTable());
+    if (cell.state === CLEAN) cell.state = HANDED_OUT;
+  }
+
+  /** Where the content of the current key is. */
+  get place(): StateTable {
+    return this.makeTable();
+  }
+
+  get key(): CurrentKey {
+    return this.current;
+  }
+
+  /** `undefined` removes the value. */
+  write(content: unknown): void {
+    const table = content === undefined ? this.table : this.makeTable();
+    if (table === undefined) return;
+    const cell = this.cellIn(table);
+    cell.content = content;
+    cell.loaded = true;
+    cell.state = CHANGED;
+  }
+
+  protected override isPresent(table: StateTable): boolean {
+    const cell = this.cellIn(table);
+    if (!cell.loaded) this.load(cell, table);
+    return cell.content !== undefined;
+  }
+
+  protected override adopt(table: StateTable, location: number, value: BinaryReader): void {
+    const cell = this.cellIn(table);
+    if (cell.loaded) return;
+    cell.content = this.options.codec.decode(value);
+    cell.loaded = true;
+    this.remember(cell, location, table.values.units);
+  }
+
+  private cellIn(table: StateTable): Cell {
+    const { last } = this;
+    const key = this.current.canonical as CanonicalKey;
+    if (last.key === key && last.table === table) return last;
+    const { tag } = this.current;
+    const place = (tag ^ (tag >>> 16) ^ Math.imul(table.values.table, 0x9e3779b1)) & (CELLS - 1);
+    let cell = this.cells[place];
+    if (cell === undefined) this.cells[place] = cell = new Cell();
+    if (cell.key !== key || cell.table !== table) {
+      if (this.cachedBytes > MAX_CACHED_BYTES) this.evictAll();
+      else if (cell.state !== CLEAN) this.flush(cell);
+      this.cachedBytes -= cell.bytes;
+      cell.table = table;
+      cell.key = key;
+      cell.tag = tag;
+      cell.content = undefined;
+      cell.loaded = false;
+      cell.location = 0;
+      cell.bytes = 0;
+    }
+    this.last = cell;
+    return cell;
+  }
+
+  private load(cell: Cell, table: StateTable): void {
+    const { writer } = this;
+    writer.truncate(0);
+    encodeValue(writer, cell.key);
+    const body = writer.toBytes();
+    const { values } = table;
+    if (!values.find(cell.tag, body, body.length)) {
+      cell.loaded = true;
+      return;
+    }
+    cell.content = this.options.codec.decode(this.store.context.log.reader(values.units, body.length));
+    cell.loaded = true;
+    this.remember(cell, values.location, values.units);
+  }
+
+  private remember(cell: Cell, location: number, units: number): void {
+    cell.location = location;
+    cell.segmentId = this.store.context.log.segmentIdOf(location);
+    this.cachedBytes += units * UNIT_BYTES - cell.bytes;
+    cell.bytes = units * UNIT_BYTES;
+  }
+
+  private flushAll(): void {
+    for (const cell of this.cells) if (cell !== undefined && cell.state !== CLEAN) this.flush(cell);
+  }
+
+  private evictAll(): void {
+    this.flushAll();
+    this.cells.fill(undefined);
+    this.last = new Cell();
+    this.cachedBytes = 0;
+  }
+
+  private flush(cell: Cell): void {
+    const table = cell.table as StateTable;
+    if (table.dropped) {
+      cell.state = CLEAN;
+      return;
+    }
+    const { log, compactor } = this.store.context;
+    const { values } = table;
+    let body = this.encode(cell);
+    if (body.length > SPLIT_ABOVE_BYTES && this.options.split !== undefined) {
+      cell.content = this.options.split(table, cell.key as CanonicalKey, cell.tag, cell.content);
+      body = this.encode(cell);
+    }
+    const known = cell.location !== 0 && log.segmentIdOf(cell.location) === cell.segmentId ? cell.location : 0;
+    if (cell.content === undefined) {
+      values.remove(cell.tag, body, this.keyLength, known);
+      cell.location = 0;
+    } else if (cell.state === CHANGED || !this.isStored(cell, body, known)) {
+      values.put(cell.tag, body, this.keyLength, 1, known);
+      this.remember(cell, values.location, values.units);
+    }
+    cell.state = CLEAN;
+    compactor.step();
+  }
+
+  /** The key and the content, if there is one. @throws MillraceError `NOT_SERIALIZABLE` */
+  private encode(cell: Cell): Uint8Array {
+    const { writer } = this;
+    writer.truncate(0);
+    encodeValue(writer, cell.key);
+    this.keyLength = writer.position;
+    try {
+      if (cell.content !== undefined) this.options.codec.encode(writer, cell.content);
+    } catch (error) {
+      throw inState(this.store.meta.name, error);
+    }
+    return writer.toBytes();
+  }
+
+  private isStored(cell: Cell, body: Uint8Array, known: number): boolean {
+    const { values } = cell.table as StateTable;
+    const { log } = this.store.context;
+    if (!values.find(cell.tag, body, this.keyLength, known)) return false;
+    // Bodies tell their own end, so what begins alike is the same.
+    return (
+      body.length <= values.units * UNIT_BYTES - HEADER_BYTES && log.hasKey(values.location, values.units, body, body.length)
+    );
+  }
+}
