@@ -29,7 +29,7 @@ const cli = new Command('millrace')
     `
 Examples:
   millrace run job.ts                      run a program in this process
-  millrace run -p 4 job.ts -- --input a    with a configuration, and an argument for the program
+  millrace run -p 4 job.ts -- --input a    on four slots, each a thread; with an argument for the program
   millrace info job.ts                     print the plan of its jobs, and run nothing
   millrace savepoint inspect PATH          print what is in a savepoint or checkpoint
 
@@ -57,6 +57,8 @@ function collect(value: string, values: readonly string[]): string[] {
 }
 
 programCommand('run', 'Run a program: all the jobs that it executes, in this process.')
+  .option('-s, --from-savepoint <path>', 'start from this savepoint or retained checkpoint: -D execution.state-recovery.path=<path>')
+  .option('-n, --allow-non-restored-state', 'leave state behind that no operator of the program claims')
   .option('--no-progress', 'show no progress on the terminal')
   .option('--json', 'print the result of every job, when all is over, as one line of JSON on stdout')
   .addHelpText(
@@ -65,6 +67,7 @@ programCommand('run', 'Run a program: all the jobs that it executes, in this pro
 Examples:
   millrace run job.ts
   millrace run -D pipeline.name=nightly -D parallelism.default=2 job.ts
+  millrace run --parallelism 2 --from-savepoint savepoints/savepoint-a1b2c3 job.ts
   millrace run --json job.ts | tail -n 1
 ${EXIT_CODES}`,
   )

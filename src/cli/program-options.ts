@@ -2,13 +2,15 @@
 import process from 'node:process';
 import { ExecutionOptions } from '../api/index.ts';
 import { type ConfigOption, Configuration, type LogLevel } from '../common/index.ts';
-import { parseLogLevel } from '../local/index.ts';
+import { ALL_LOCAL_OPTIONS, parseLogLevel } from '../local/index.ts';
 import { ProgramError } from './program-error.ts';
 
 export interface ProgramOptions {
   /** As given: `key=value`. */
   readonly D: readonly string[];
   readonly parallelism?: string;
+  readonly fromSavepoint?: string;
+  readonly allowNonRestoredState?: boolean;
   readonly logLevel?: LogLevel;
   readonly stacktrace?: boolean;
 }
@@ -22,7 +24,9 @@ export function configurationOf(options: ProgramOptions): Readonly<Record<string
     configuration[setting.slice(0, at).trim()] = setting.slice(at + 1).trim();
   }
   if (options.parallelism !== undefined) configuration[ExecutionOptions.PARALLELISM.key] = options.parallelism;
-  Configuration.from(configuration, Object.values(ExecutionOptions) as ConfigOption<unknown>[]);
+  if (options.fromSavepoint !== undefined) configuration[ExecutionOptions.SAVEPOINT_PATH.key] = options.fromSavepoint;
+  if (options.allowNonRestoredState) configuration[ExecutionOptions.SAVEPOINT_IGNORE_UNCLAIMED_STATE.key] = 'true';
+  Configuration.from(configuration, [...(Object.values(ExecutionOptions) as ConfigOption<unknown>[]), ...ALL_LOCAL_OPTIONS]);
   return configuration;
 }
 

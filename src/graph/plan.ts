@@ -97,7 +97,7 @@ export function planTree(graph: JobGraph): string {
     const from = inputs.map((e) => {
       const side = e.sideOutput === undefined ? '' : ` side output '${e.sideOutput}'`;
       const { channels, betweenSlots } = exchangeChannels(graph, e);
-      const threads = betweenSlots === 0 ? '' : ` (${betweenSlots} of ${channels} channels between threads)`;
+      const threads = betweenSlots === 0 ? '' : ` (${betweenSlots} of ${channels} channels between slots)`;
       return `${e.partitioner} from ${number.get(e.source)}${side}${e.input > 0 ? ' (second input)' : ''}${threads}`;
     });
     lines.push(
