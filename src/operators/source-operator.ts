@@ -4,6 +4,12 @@
  * Events between a reader and its enumerator travel as operator events through the task's mailbox. Alignment: splits that
  * are more than `maxDriftMs` ahead of the slowest split of the group are paused until it has caught up; the group's
  * slowest time comes from the coordinator, which sees all sources of the group.
+ *
+ * Checkpoints: a split belongs either to the enumerator's part or to a reader's. The enumerator's part is fixed when the
+ * checkpoint is triggered, so the reader's is, too: when the trigger arrives, before any split that was assigned after it, and
+ * not when the operators that are chained behind have flushed. With each split goes its watermark, so that after a restore,
+ * where a rescale may have moved the split, event time goes on where it was. That no more splits will come is not stored:
+ * a reader that is restored asks again when it needs one.
  */
 import { MillraceError } from '../common/index.ts';
 import type {
@@ -16,15 +22,27 @@ import type {
   SourceSplit,
 } from '../connector/index.ts';
 import { ListStateDescriptor } from '../state/index.ts';
-import { MAX_WATERMARK, type OperatorContext } from './operator.ts';
+import { MAX_WATERMARK, MIN_WATERMARK, type OperatorContext } from './operator.ts';
 import { TimestampsAndWatermarksOperator } from './timestamps-and-watermarks-operator.ts';
 import type { WatermarkStrategy } from './watermark-strategy.ts';
+
+/** An element of the operator's state. */
+interface SplitInCheckpoint {
+  readonly split: SourceSplit;
+  readonly watermark: number;
+}
+
+/** Stands for the splits of a reader that has none, so that it can become idle. */
+const NO_SPLIT = '\u0000no split';
 
 export class SourceOperator<T> extends TimestampsAndWatermarksOperator<T> {
   private readonly source: Source<T>;
   private reader!: SourceReader<T, SourceSplit>;
   private readonly pausedSplits = new Set<string>();
   private maxAllowedWatermark = MAX_WATERMARK;
+  /** By checkpoint: what its trigger fixed. */
+  private readonly fixed = new Map<number, readonly SplitInCheckpoint[]>();
+  private stopped = false;
 
   constructor(source: Source<T>, strategy: WatermarkStrategy<T>) {
     super(strategy);
@@ -50,7 +68,9 @@ export class SourceOperator<T> extends TimestampsAndWatermarksOperator<T> {
         context.sendToCoordinator({ type: 'SOURCE_EVENT', subtaskIndex, event } satisfies ReaderEvent),
     });
     const restored = [...this.splitState().get()];
-    if (restored.length > 0) this.addSplits(restored);
+    for (const { split, watermark } of restored) this.addSplit(split.splitId).watermark = watermark;
+    if (restored.length > 0) this.reader.addSplits(restored.map(({ split }) => split));
+    this.markWhetherEmpty();
     context.sendToCoordinator({ type: 'REGISTER_READER', subtaskIndex } satisfies ReaderEvent);
     this.reader.start();
     this.scheduleAlignment();
@@ -92,15 +112,54 @@ export class SourceOperator<T> extends TimestampsAndWatermarksOperator<T> {
       const split = this.multiplexer.get(splitId);
       split?.generator.onPeriodicEmit(split);
       this.multiplexer.remove(splitId);
+      this.pausedSplits.delete(splitId);
     }
+    this.markWhetherEmpty();
   }
 
   readerAvailable(): Promise<void> {
     return this.reader.isAvailable();
   }
 
+  /**
+   * The trigger of a checkpoint has arrived: fixes which splits are this reader's in it. Called in the mail of the trigger; no
+   * record is polled between this and the snapshot.
+   */
+  checkpointTriggered(checkpointId: number): void {
+    this.fixed.set(checkpointId, this.splits(checkpointId));
+  }
+
   prepareSnapshot(checkpointId: number): void {
-    this.splitState().update(this.reader.snapshotState(checkpointId));
+    this.splitState().update(this.fixed.get(checkpointId) ?? this.splits(checkpointId));
+    this.fixed.delete(checkpointId);
+  }
+
+  notifyCheckpointComplete(checkpointId: number): void | Promise<void> {
+    return this.reader.notifyCheckpointComplete?.(checkpointId);
+  }
+
+  notifyCheckpointAborted(checkpointId: number): void | Promise<void> {
+    this.fixed.delete(checkpointId);
+    return this.reader.notifyCheckpointAborted?.(checkpointId);
+  }
+
+  /**
+   * The job stops with a savepoint: nothing is polled any more, and event time stands still behind the savepoint's barrier.
+   * @param drain closes event time before, as at the end of input
+   */
+  stop(drain: boolean): void {
+    if (drain) this.emitPeriodic();
+    this.stopped = true;
+    if (drain) this.context.output.emitWatermark(MAX_WATERMARK);
+  }
+
+  /** Goes on after a savepoint that came to nothing. */
+  resume(): void {
+    this.stopped = false;
+  }
+
+  override emitPeriodic(): void {
+    if (!this.stopped) super.emitPeriodic();
   }
 
   override processWatermark(timestamp: number): void {
@@ -113,12 +172,28 @@ export class SourceOperator<T> extends TimestampsAndWatermarksOperator<T> {
   }
 
   private splitState() {
-    return this.context.operatorState.getListState(new ListStateDescriptor<SourceSplit>('SourceReaderState'));
+    return this.context.operatorState.getListState(new ListStateDescriptor<SplitInCheckpoint>('SourceReaderState'));
+  }
+
+  private splits(checkpointId: number): SplitInCheckpoint[] {
+    return this.reader.snapshotState(checkpointId).map((split) => ({
+      split,
+      watermark: this.multiplexer.get(split.splitId)?.watermark ?? MIN_WATERMARK,
+    }));
   }
 
   private addSplits(splits: readonly SourceSplit[]): void {
     for (const split of splits) this.addSplit(split.splitId);
+    this.markWhetherEmpty();
     this.reader.addSplits(splits);
+  }
+
+  private markWhetherEmpty(): void {
+    if (this.strategy.options.idlenessMs === undefined) return;
+    let splits = 0;
+    for (const { splitId } of this.multiplexer.all()) if (splitId !== NO_SPLIT) splits++;
+    if (splits === 0) this.addSplit(NO_SPLIT);
+    else this.multiplexer.remove(NO_SPLIT);
   }
 
   private scheduleAlignment(): void {
@@ -135,7 +210,9 @@ export class SourceOperator<T> extends TimestampsAndWatermarksOperator<T> {
     const { alignment } = this.strategy.options;
     if (!alignment) return;
     let watermark = MAX_WATERMARK;
-    for (const split of this.multiplexer.all()) if (!split.idle) watermark = Math.min(watermark, split.watermark);
+    for (const split of this.multiplexer.all()) {
+      if (!split.idle && split.splitId !== NO_SPLIT) watermark = Math.min(watermark, split.watermark);
+    }
     this.context.sendToCoordinator({
       type: 'REPORT_WATERMARK',
       subtaskIndex: this.context.subtaskIndex,
