@@ -40,9 +40,45 @@ for (const { fact, check } of sinkContract({
     return { sink, read: () => sink.values };
   },
   values: words,
+  driver: { checkpointingEnabled: true },
 })) {
-  test(`CollectSink: ${fact}`, check);
+  test(`CollectSink with checkpoints: ${fact}`, check);
 }
+
+test('without checkpoints a collect sink sends at once, in batches', async () => {
+  const clock = new VirtualClock();
+  const sink = new CollectSink<string>();
+  const driver = new SinkDriver(sink, { clock });
+  await driver.start();
+  await driver.write(words.slice(0, 1003));
+  assert.equal(sink.values.length, 1000);
+  clock.advanceBy(10);
+  assert.equal(sink.values.length, 1003);
+  await driver.runAll(words.slice(1003));
+  assert.deepEqual(sink.values, words);
+  assert.equal(clock.pendingTimers, 0);
+});
+
+test('with checkpoints a collect sink shows what a complete one holds, and not twice what is committed twice', async () => {
+  const sink = new CollectSink<string>();
+  const options = { checkpointingEnabled: true };
+  const first = new SinkDriver(sink, options);
+  await first.start();
+  await first.write(['a', 'b']);
+  const one = await first.snapshot(1);
+  await first.write(['lost']);
+  assert.deepEqual(sink.values, []);
+  await first.commit(one.committables);
+  await first.close();
+  for (const attemptNumber of [1, 2]) {
+    const again = new SinkDriver(sink, { ...options, attemptNumber }, one);
+    await again.start();
+    await again.write([`c${attemptNumber}`]);
+    await again.commit((await again.snapshot(2)).committables);
+    await again.close();
+  }
+  assert.deepEqual(sink.values, ['a', 'b', 'c1', 'c2']);
+});
 
 test('a collect sink with a callback hands values on and keeps none', async () => {
   const seen: number[] = [];

@@ -43,7 +43,10 @@ interface Address {
 const HIGH_WATER_BYTES = 256 * 1024;
 const LOW_WATER_BYTES = 64 * 1024;
 
-/** Ends when the peer closes the connection and no retries are left; fails if it could never connect. */
+/**
+ * Ends when the peer closes the connection and no retries are left; fails if it could never connect. At most once: after a
+ * failure it connects anew, and what the peer had sent before is not read again. One reader reads; others end at once.
+ */
 export class SocketSource implements Source<string, SocketSplit, SocketSplit[]> {
   readonly name = 'Socket Source';
   readonly boundedness: Boundedness = 'CONTINUOUS_UNBOUNDED';
