@@ -17,7 +17,7 @@ export interface Fault {
 
 export class FaultyFileSystem implements FileSystem {
   readonly #inner: FileSystem;
-  readonly #fault: Fault;
+  #fault: Fault;
   /** Changing operations so far. */
   operations = 0;
 
@@ -26,8 +26,9 @@ export class FaultyFileSystem implements FileSystem {
     this.#fault = fault;
   }
 
-  get failed(): boolean {
-    return this.operations >= this.#fault.at;
+  /** Nothing fails from now on. */
+  heal(): void {
+    this.#fault = { at: Number.POSITIVE_INFINITY, how: 'BEFORE', lasting: false };
   }
 
   open(path: string, offset?: number): ReturnType<FileSystem['open']> {

@@ -191,10 +191,12 @@ it('nothing, an unfinished checkpoint, another folder and a file are told apart'
   await assert.rejects(storage.readMetadata(`${root}/file`), failsAs('STATE_FAILED', 'is no checkpoint'));
 });
 
-it('a complete checkpoint is never written over', async ({ storage }) => {
+it('a complete checkpoint is never written over, nor deleted as an unfinished one', async ({ fileSystem, storage }) => {
   const checkpoint = await takeCheckpoint(storage, 1);
   await assert.rejects(storage.writeMetadata({ ...checkpoint, jobName: 'other' }), failsAs('STATE_FAILED', 'already'));
+  await assert.rejects(storage.discardUnfinished(checkpoint.externalPath), failsAs('STATE_FAILED', 'is complete'));
   assert.deepEqual(await storage.readMetadata(checkpoint.externalPath), checkpoint);
+  assert.deepEqual((await verifyCheckpoint(checkpoint, fileSystem, 'CONTENT')).damages, []);
 });
 
 it('files that are missing, cut off or changed are found, by presence or by content', async ({ fileSystem, storage }) => {

@@ -74,6 +74,8 @@ export class FileCheckpointStorage {
   readonly #folders: DurableFolders;
   readonly #input: CheckpointFileInput;
   readonly #random: Random;
+  /** Folders whose metadata may be there although its writing was reported as failed. */
+  readonly #failed = new Set<string>();
 
   constructor(options: FileCheckpointStorageOptions, dependencies: FileCheckpointStorageDependencies) {
     const { fileSystem, localFileSystem = fileSystem, random } = dependencies;
@@ -156,6 +158,7 @@ export class FileCheckpointStorage {
       await this.#fileSystem.rename(hidden, file);
       await this.#fileSystem.syncDirectory(folder);
     } catch (error) {
+      this.#failed.add(folder);
       await writer.close().catch(() => {});
       for (const path of [hidden, file]) await this.#fileSystem.delete(path).catch(() => false);
       await this.#fileSystem.syncDirectory(folder).catch(() => {});
@@ -212,11 +215,17 @@ export class FileCheckpointStorage {
 
   /**
    * Deletes what was written for a checkpoint that never was complete and will not be: no other refers to its shared files. To be
-   * called again if a task acknowledges it later still. @throws MillraceError `FILE_SYSTEM_FAILED`
+   * called again if a task acknowledges it later still.
+   * @throws MillraceError `FILE_SYSTEM_FAILED`; `STATE_FAILED` if there is a complete checkpoint, which is left as it is
    */
   async discardUnfinished(directory: string): Promise<void> {
     if (isInMemory(directory)) return;
+    if (!this.#failed.has(directory) && (await this.#fileSystem.exists(joinPath(directory, METADATA_FILE)))) {
+      const message = `The checkpoint in '${directory}' is complete and is not deleted: it may be that of another run with the same job id.`;
+      throw new MillraceError('STATE_FAILED', message, { context: { path: directory } });
+    }
     await this.#deleteMetadata(directory);
+    this.#failed.delete(directory);
     const checkpointId = checkpointIdOf(directory);
     const shared = sharedFolder(directory);
     if (checkpointId !== undefined && shared !== undefined) {
