@@ -104,6 +104,25 @@ describe('checkpoint coordinator', () => {
     assert.deepEqual(job.begun, [1, 2]);
     await job.complete(1);
     assert.deepEqual(job.begun, [1, 2, 3]);
+    assert.deepEqual(job.aborted, []);
+  });
+
+  it('writes the metadata of one after the other, and none of what was given up meanwhile', async () => {
+    const job = new CoordinatedJob({ maxConcurrent: 2, timeoutMs: 60_000 });
+    const written: PromiseWithResolvers<void>[] = [];
+    job.onWrite = () => {
+      written.push(Promise.withResolvers());
+      return (written.at(-1) as PromiseWithResolvers<void>).promise;
+    };
+    job.coordinator.start();
+    await job.advance(2000);
+    await job.complete(2);
+    await job.complete(1);
+    assert.equal(written.length, 1);
+    written[0]?.resolve();
+    await job.settle();
+    assert.equal(written.length, 1);
+    assert.deepEqual([job.latestId(), job.failures], [2, []]);
   });
 
   it('gives up earlier ones when a later one is complete', async () => {
@@ -347,6 +366,26 @@ describe('the end of the input', () => {
     job.endTask('source/0');
     assert.equal(job.aborted.length, 3);
     assert.deepEqual(job.failures, []);
+  });
+
+  it('the end of an attempt that is no more ends nothing', async () => {
+    const job = new CoordinatedJob();
+    const attempt = job.attempt('source/0');
+    job.running.set('source/0', { ...attempt, attemptNumber: 1 });
+    job.coordinator.start();
+    await job.advance(1000);
+    job.coordinator.taskEnded(attempt);
+    assert.deepEqual(job.aborted, []);
+  });
+
+  it('after a failover of another region, the final checkpoint is taken again', async () => {
+    const job = new CoordinatedJob();
+    job.coordinator.start();
+    for (const task of job.running.keys()) job.coordinator.endOfData(job.attempt(task));
+    assert.deepEqual(job.begun, [1]);
+    await job.coordinator.abortPending(new Error('task failed'));
+    job.coordinator.start();
+    assert.deepEqual(job.begun, [1, 2]);
   });
 
   it('a final checkpoint that fails is taken again', async () => {

@@ -158,7 +158,6 @@ export class CheckpointCoordinator {
     }
     this.stats.acknowledged(checkpointId, attempt, metrics, this.dependencies.clock.currentTimeMs());
     if (this.change(pending, { type: 'ACKNOWLEDGE', task, state }).phase !== 'ACKNOWLEDGED') return;
-    pending.timeout?.cancel();
     this.writing = this.writing
       .then(() => this.write(pending))
       .catch((error: unknown) =>

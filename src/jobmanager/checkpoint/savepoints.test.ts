@@ -93,6 +93,27 @@ describe('savepoints', () => {
     await assert.rejects(job.coordinator.triggerCheckpoint(), { message: /the job is stopping/ });
   });
 
+  it('go on beside a later checkpoint that is complete before them', async () => {
+    const job = new CoordinatedJob({ maxConcurrent: 2, timeoutMs: 60_000 });
+    job.coordinator.start();
+    const savepoint = job.coordinator.triggerSavepoint();
+    await job.advance(1000);
+    await job.complete(2);
+    assert.deepEqual(job.aborted, []);
+    await job.complete(1);
+    assert.equal((await savepoint).checkpointId, 1);
+    assert.equal(job.latestId(), 2);
+  });
+
+  it('with a stop leave the job without checkpoints also if its tasks had not finished', async () => {
+    const job = new CoordinatedJob();
+    job.coordinator.start();
+    void job.coordinator.triggerSavepoint({ stop: 'SUSPEND' });
+    await job.complete(1);
+    await job.advance(10_000);
+    assert.deepEqual(job.begun, [1]);
+  });
+
   it('with a stop that fail: checkpoints go on', async () => {
     const job = new CoordinatedJob();
     job.coordinator.start();

@@ -189,6 +189,7 @@ describe('state assignment', () => {
       operatorCheckpoint('gone', [{ operator: handle('y') }]),
       operatorCheckpoint('nameless', [{ keyed: keyed(1, 0) }], { uid: undefined as never }),
       operatorCheckpoint('stateless', [{}]),
+      operatorCheckpoint('empty', [{ keyed: { ...keyed(1, 0), keyGroups: [] } as KeyedStateHandle }]),
     );
     const vertex = vertexOf(['kept'], 1);
     assert.throws(
