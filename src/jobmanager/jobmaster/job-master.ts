@@ -91,6 +91,8 @@ export class JobMaster implements JobMasterGateway {
   private endMs: number | undefined;
   private finalAccumulators: Readonly<Record<string, unknown>> | undefined;
   private restarts = 0;
+  /** The savepoint with which the job stops, once it is complete. */
+  private stoppedWith: CompletedCheckpoint | undefined;
 
   constructor(jobGraph: JobGraph, settings: ExecutionSettings, dependencies: JobMasterDependencies) {
     this.jobId = jobGraph.jobId;
@@ -120,9 +122,9 @@ export class JobMaster implements JobMasterGateway {
       strategy: createRestartStrategy(settings.restartStrategy, { clock, random }),
       cancelRegion: (region) => this.cancelTasks(this.region(region)),
       deployRegion: (region) => this.deployRegion(region, true),
-      onRestarting: (_, error) => this.restarting(error),
+      onRestarting: (error) => this.restarting(error),
       onRunning: () => this.regionRuns(),
-      giveUp: (error) => this.failJob(error),
+      giveUp: (error, reason) => this.giveUp(error, reason),
     });
   }
 
@@ -174,8 +176,10 @@ export class JobMaster implements JobMasterGateway {
   }
 
   /** @throws MillraceError `CHECKPOINT_FAILED`, `INVALID_OPTION` */
-  triggerSavepoint(request: SavepointRequest): Promise<CompletedCheckpoint> {
-    return this.checkpoints.triggerSavepoint(request);
+  async triggerSavepoint(request: SavepointRequest): Promise<CompletedCheckpoint> {
+    const savepoint = await this.checkpoints.triggerSavepoint(request);
+    if (request.stop !== undefined) this.stoppedWith = savepoint;
+    return savepoint;
   }
 
   /** @throws MillraceError `CHECKPOINT_FAILED` */
@@ -255,9 +259,7 @@ export class JobMaster implements JobMasterGateway {
         notifyComplete: (attempt, checkpointId) => this.tell(taskExecutor.notifyCheckpointComplete(attempt, checkpointId)),
         notifyAborted: (attempt, checkpointId) => this.tell(taskExecutor.notifyCheckpointAborted(attempt, checkpointId)),
         notifyCoordinatorsComplete: (checkpointId) => this.sources.notifyCheckpointComplete(checkpointId),
-        failJob: (error) => {
-          for (const region of this.graph.regions.keys()) this.fail(region, error);
-        },
+        failJob: (error) => this.failAllRegions(error),
       },
     );
   }
@@ -328,6 +330,7 @@ export class JobMaster implements JobMasterGateway {
       await this.checkpoints.settled();
       const checkpoint = this.store.latest;
       const assignment = checkpoint && this.assign(checkpoint);
+      if (checkpoint && again) this.checkpoints.restored(checkpoint);
       for (const execution of executions) {
         if (again) execution.attemptNumber++;
         execution.state = 'CREATED';
@@ -389,11 +392,23 @@ export class JobMaster implements JobMasterGateway {
 
   private fail(region: number, error: Error): void {
     if (this.isUp && this.endMs === undefined) {
-      this.failover.handleFailure(region, error);
+      if (this.stoppedWith) this.failJob(failedWhileStopping(error, this.stoppedWith));
+      else this.failover.handleFailure([region], error);
       return;
     }
     const { logger } = this.dependencies;
     logger.log('warn', `Job '${this.graph.jobName}' is ${this.status}, and this failed too: ${error.message}`);
+  }
+
+  private failAllRegions(error: Error): void {
+    if (this.isUp && this.endMs === undefined) this.failover.handleFailure([...this.graph.regions.keys()], error);
+  }
+
+  private giveUp(error: Error, reason: string): void {
+    if (this.restarts > 0) {
+      this.dependencies.logger.log('warn', `Job '${this.graph.jobName}' is not restarted: ${reason}.`);
+    }
+    this.failJob(error);
   }
 
   private failJob(error: Error): void {
@@ -472,6 +487,14 @@ export class JobMaster implements JobMasterGateway {
     this.status = transitionJob(this.status, to);
     if (isTerminalStatus(to)) this.endWaiters.clear();
   }
+}
+
+function failedWhileStopping(error: Error, { externalPath }: CompletedCheckpoint): MillraceError {
+  return new MillraceError(
+    'JOB_FAILED',
+    `The job stopped with a savepoint that is complete ('${externalPath}'), but did not end in order: ${error.message} What the savepoint holds may not be committed yet; starting from it commits it.`,
+    { cause: error, context: { path: externalPath } },
+  );
 }
 
 function accumulatorFailure(thrown: unknown): MillraceError {

@@ -22,7 +22,7 @@ function failover(attempts: number) {
       log.push(`deploy ${region}`);
       return deployed.promise;
     },
-    onRestarting: (region, error) => void log.push(`restarting ${region}: ${error.message}`),
+    onRestarting: (error) => void log.push(`restarting: ${error.message}`),
     onRunning: (region) => void log.push(`running ${region}`),
     giveUp: (error) => void log.push(`give up: ${error.message}`),
   });
@@ -58,8 +58,8 @@ function failover(attempts: number) {
 test('a failed region alone is canceled, and deployed again after the delay', async () => {
   const { regions, start, take, cancelDone, deployDone, wait } = failover(1);
   await start();
-  regions.handleFailure(1, new Error('boom'));
-  assert.deepEqual(take(), ['restarting 1: boom', 'cancel 1']);
+  regions.handleFailure([1], new Error('boom'));
+  assert.deepEqual(take(), ['restarting: boom', 'cancel 1']);
   await cancelDone();
   await wait(99);
   assert.deepEqual(take(), []);
@@ -71,40 +71,47 @@ test('a failed region alone is canceled, and deployed again after the delay', as
   assert.ok(!regions.isRestarting);
 });
 
+test('an incident that hits several regions counts once', async () => {
+  const { regions, start, take } = failover(1);
+  await start();
+  regions.handleFailure([0, 1], new Error('boom'));
+  assert.deepEqual(take(), ['restarting: boom', 'cancel 0', 'cancel 1']);
+});
+
 test('what fails while its region is canceled is part of the same incident', async () => {
   const { regions, start, take, cancelDone } = failover(1);
   await start();
-  regions.handleFailure(0, new Error('first'));
-  regions.handleFailure(0, new Error('consequence'));
+  regions.handleFailure([0], new Error('first'));
+  regions.handleFailure([0], new Error('consequence'));
   await cancelDone();
-  regions.handleFailure(0, new Error('late consequence'));
-  assert.deepEqual(take(), ['restarting 0: first', 'cancel 0']);
+  regions.handleFailure([0], new Error('late consequence'));
+  assert.deepEqual(take(), ['restarting: first', 'cancel 0']);
 });
 
 test('what fails while its region is deployed is another incident', async () => {
   const { regions, start, take, cancelDone, deployDone, wait } = failover(2);
   await start();
-  regions.handleFailure(0, new Error('first'));
+  regions.handleFailure([0], new Error('first'));
   await cancelDone();
   await wait(100);
-  regions.handleFailure(0, new Error('second'));
+  regions.handleFailure([0], new Error('second'));
   await deployDone(false);
-  assert.deepEqual(take(), ['restarting 0: first', 'cancel 0', 'deploy 0', 'restarting 0: second', 'cancel 0']);
+  assert.deepEqual(take(), ['restarting: first', 'cancel 0', 'deploy 0', 'restarting: second', 'cancel 0']);
 });
 
 test('without a restart left the job is given up', async () => {
   const { regions, start, take } = failover(0);
   await start();
-  regions.handleFailure(0, new Error('boom'));
+  regions.handleFailure([0], new Error('boom'));
   assert.deepEqual(take(), ['give up: boom']);
 });
 
 test('nothing is deployed after the job was stopped', async () => {
   const { regions, start, take, cancelDone, wait } = failover(1);
   await start();
-  regions.handleFailure(0, new Error('boom'));
+  regions.handleFailure([0], new Error('boom'));
   await cancelDone();
   regions.close();
   await wait(1_000);
-  assert.deepEqual(take(), ['restarting 0: boom', 'cancel 0']);
+  assert.deepEqual(take(), ['restarting: boom', 'cancel 0']);
 });

@@ -18,11 +18,11 @@ export interface RegionFailoverDependencies {
    * Begins new attempts of all tasks of the region; resolves when they run, to `true`. Failures come as failures, not from here.
    */
   deployRegion(region: number): Promise<boolean>;
-  /** A restart begins: checkpoints under way cannot complete. */
-  onRestarting(region: number, error: Error): void;
+  /** Restarts begin: checkpoints under way cannot complete. */
+  onRestarting(error: Error): void;
   onRunning(region: number): void;
-  /** There is no restart. */
-  giveUp(error: Error): void;
+  /** There is no restart; `reason` says why, as in 'it was restarted 3 times already'. */
+  giveUp(error: Error, reason: string): void;
 }
 
 type RegionState = 'RUNNING' | 'CANCELING' | 'WAITING' | 'DEPLOYING';
@@ -49,24 +49,27 @@ export class RegionFailover {
     for (const region of this.states.keys()) void this.deploy(region, 0, deployRegion);
   }
 
-  handleFailure(region: number, error: Error): void {
+  /** One incident, whatever the number of regions that it hits. */
+  handleFailure(regions: readonly number[], error: Error): void {
     if (this.closed) return;
     const { logger, strategy } = this.dependencies;
-    if (this.states[region] === 'CANCELING' || this.states[region] === 'WAITING') {
+    const hit = regions.filter((region) => this.states[region] === 'RUNNING' || this.states[region] === 'DEPLOYING');
+    if (hit.length === 0) {
       logger.log('debug', `While its region was being canceled, this failed too: ${error.message}`);
       return;
     }
     strategy.notifyFailure(error);
     if (!strategy.canRestart()) {
-      logger.log('info', `There is no restart: ${strategy.reason()}.`);
-      this.dependencies.giveUp(error);
+      this.dependencies.giveUp(error, strategy.reason());
       return;
     }
     const delayMs = strategy.delayMs();
-    const round = (this.rounds[region] as number) + 1;
-    this.rounds[region] = round;
-    this.dependencies.onRestarting(region, error);
-    void this.restart(region, round, delayMs);
+    this.dependencies.onRestarting(error);
+    for (const region of hit) {
+      const round = (this.rounds[region] as number) + 1;
+      this.rounds[region] = round;
+      void this.restart(region, round, delayMs);
+    }
   }
 
   /** No restarts from now on. */
