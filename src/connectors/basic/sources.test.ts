@@ -159,6 +159,22 @@ test('a rated generator keeps its rate to the record', async () => {
   }
 });
 
+test('parallel readers of a rated generator keep its rate together', async () => {
+  const clock = new VirtualClock();
+  const driver = new SourceDriver(new DataGeneratorSource((i) => i, 'unbounded', { ratePerSecond: 100 }), {
+    clock,
+    parallelism: 4,
+  });
+  await driver.start();
+  const counts = [0, 0, 0, 0];
+  for (let ms = 0; ms < 2000; ms += 20) {
+    clock.advanceBy(20);
+    for (const reader of counts.keys()) counts[reader] = (counts[reader] as number) + driver.poll(1000, reader).values.length;
+  }
+  assert.deepEqual(counts, [50, 50, 50, 50]);
+  await driver.close();
+});
+
 test('a rated generator that was held up makes good a tenth of a second at most', async () => {
   const { clock, due, close } = await rated(1000);
   clock.advanceBy(5000);

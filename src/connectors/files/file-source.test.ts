@@ -7,11 +7,14 @@ import {
   OutputTag,
   SourceDriver,
   type SourceDriverOptions,
+  type SourceSnapshot,
   sourceContract,
 } from '../../connector/index.ts';
 import { type FileReader, MemoryFileSystem, writeFile } from '../../filesystem/index.ts';
 import { VirtualClock } from '../../testing/index.ts';
 import { FileSource } from './file-source.ts';
+import type { FileSourceCheckpoint } from './file-source-enumerator.ts';
+import type { FileSourceSplit } from './file-source-split.ts';
 import { lineFormat } from './line-format.test.ts';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -236,6 +239,29 @@ test('a watching source reads each new file once, and waits for more', async () 
   await resumed.start();
   assert.deepEqual(await resumed.readSome(1), ['c1']);
   await resumed.close();
+});
+
+test('a watching source goes on at another parallelism: files that were seen are not read again, new ones are', async () => {
+  const clock = new VirtualClock();
+  const fs = new MemoryFileSystem(clock);
+  for (const name of ['a', 'b', 'c']) await put(fs, `/in/${name}`, `${name}1\n${name}2\n`);
+  const source = FileSource.forFormat(lineFormat(), '/in').withFileSystem(fs).monitorContinuously(1000);
+  const onIdle = (): Promise<void> => clock.advanceByAsync(100);
+  const seen: string[] = [];
+  let restoreFrom: SourceSnapshot<FileSourceSplit, FileSourceCheckpoint> | undefined;
+  for (const [parallelism, count] of [
+    [2, 3],
+    [3, 7],
+    [1, 8],
+  ] as const) {
+    const driver = new SourceDriver(source, { clock, onIdle, parallelism, ...(restoreFrom && { restoreFrom }) });
+    await driver.start();
+    seen.push(...(await driver.readSome(count - seen.length, 1)));
+    restoreFrom = driver.snapshot();
+    await driver.close();
+    if (count === 3) await put(fs, '/in/d', 'd1\nd2\n');
+  }
+  assert.deepEqual(seen.sort(), ['a1', 'a2', 'b1', 'b2', 'c1', 'c2', 'd1', 'd2']);
 });
 
 test('a watching source may begin with a folder that is empty, or a glob that matches nothing yet', async () => {
