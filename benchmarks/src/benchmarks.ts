@@ -4,8 +4,9 @@ import { adAnalytics } from './ad-analytics.ts';
 import type { Benchmark } from './benchmark.ts';
 import { chain } from './chain.ts';
 import { decode } from './decode.ts';
+import { exchange } from './exchange.ts';
 import { keyedSum } from './keyed-sum.ts';
 import { start } from './start.ts';
 import { windows } from './windows.ts';
 
-export const BENCHMARKS: readonly Benchmark[] = [chain, adAnalytics, keyedSum, windows, decode, start];
+export const BENCHMARKS: readonly Benchmark[] = [chain, adAnalytics, keyedSum, windows, decode, exchange, start];
