@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { ManagedMemory, MemorySpillStorage } from '../memory/index.ts';
 import {
   createKeyedStateBackend,
   encodeKey,
@@ -12,6 +13,7 @@ import {
   MapStateDescriptor,
   operatorIndexForKeyGroup,
   ReducingStateDescriptor,
+  STATE_BACKENDS,
   ValueStateDescriptor,
 } from './index.ts';
 import { ManualClock } from './keyed-state-contract.test.ts';
@@ -69,88 +71,96 @@ function check(b: KeyedStateBackend, key: unknown, model: KeyModel): void {
   }
 }
 
-test('any program of state operations and rescales does what plain Maps do', () => {
-  fc.assert(
-    fc.property(fc.array(operation, { maxLength: 200, size: 'max' }), (operations) => {
-      const make = () => createKeyedStateBackend({ clock: new ManualClock(), maxParallelism: MAX_PARALLELISM });
-      let backends = [make()];
-      const models = KEYS.map((): KeyModel => ({ list: [], map: new Map(), window: new Map() }));
-      const ownerOf = (key: unknown): KeyedStateBackend => {
-        const group = keyGroupOf(encodeKey(key), MAX_PARALLELISM);
-        return backends[operatorIndexForKeyGroup(group, backends.length, MAX_PARALLELISM)]!;
-      };
-      for (const op of operations) {
-        if (op.type === 'rescale') {
-          const snapshots = backends.map((b) => b.snapshot());
-          backends = Array.from({ length: op.parallelism }, (_, index) => {
-            const b = make();
-            b.restore(snapshots, keyGroupRange(op.parallelism, MAX_PARALLELISM, index));
-            if (op.claim) for (const state of Object.values(statesOf(b))) state();
-            return b;
+for (const backend of STATE_BACKENDS)
+  test(`any program of state operations and rescales does what plain Maps do: ${backend}`, () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 200, size: 'max' }), (operations) => {
+        const make = () =>
+          createKeyedStateBackend({
+            clock: new ManualClock(),
+            maxParallelism: MAX_PARALLELISM,
+            backend,
+            memory: new ManagedMemory(16 * 1024),
+            spill: new MemorySpillStorage(),
           });
-          continue;
+        let backends = [make()];
+        const models = KEYS.map((): KeyModel => ({ list: [], map: new Map(), window: new Map() }));
+        const ownerOf = (key: unknown): KeyedStateBackend => {
+          const group = keyGroupOf(encodeKey(key), MAX_PARALLELISM);
+          return backends[operatorIndexForKeyGroup(group, backends.length, MAX_PARALLELISM)]!;
+        };
+        for (const op of operations) {
+          if (op.type === 'rescale') {
+            const snapshots = backends.map((b) => b.snapshot());
+            backends = Array.from({ length: op.parallelism }, (_, index) => {
+              const b = make();
+              b.restore(snapshots, keyGroupRange(op.parallelism, MAX_PARALLELISM, index));
+              if (op.claim) for (const state of Object.values(statesOf(b))) state();
+              return b;
+            });
+            continue;
+          }
+          const { action, argument, namespace } = op;
+          const model = models[op.key]!;
+          const b = ownerOf(KEYS[op.key]);
+          const s = statesOf(b);
+          b.setCurrentKey(KEYS[op.key]);
+          if (action === 0) {
+            s.value().update(argument);
+            model.value = argument;
+          }
+          if (action === 1) {
+            s.value().clear();
+            model.value = undefined;
+          }
+          if (action === 2) {
+            s.list().add(argument);
+            model.list.push(argument);
+          }
+          if (action === 3) {
+            s.list().clear();
+            model.list = [];
+          }
+          if (action === 4) {
+            s.map().put(argument, op.key);
+            model.map.set(argument, op.key);
+          }
+          if (action === 5) {
+            s.map().remove(argument);
+            model.map.delete(argument);
+          }
+          if (action === 6 || action === 7) {
+            s.window().setCurrentNamespace(namespace);
+            s.window().add(argument);
+            model.window.set(namespace, (model.window.get(namespace) ?? 0) + argument);
+          }
+          if (action === 8) {
+            const sources = ['w1', 'w2', 'w3'].filter((w) => w !== namespace);
+            s.window().mergeNamespaces(namespace, sources);
+            const values = [namespace, ...sources].map((w) => model.window.get(w)).filter((v) => v !== undefined);
+            model.window = new Map(values.length ? [[namespace, values.reduce((x, y) => x + y)]] : []);
+          }
+          if (action === 9) {
+            for (const each of backends) statesOf(each).window().clearNamespace(namespace);
+            for (const each of models) each.window.delete(namespace);
+          }
+          check(b, KEYS[op.key], model);
         }
-        const { action, argument, namespace } = op;
-        const model = models[op.key]!;
-        const b = ownerOf(KEYS[op.key]);
-        const s = statesOf(b);
-        b.setCurrentKey(KEYS[op.key]);
-        if (action === 0) {
-          s.value().update(argument);
-          model.value = argument;
-        }
-        if (action === 1) {
-          s.value().clear();
-          model.value = undefined;
-        }
-        if (action === 2) {
-          s.list().add(argument);
-          model.list.push(argument);
-        }
-        if (action === 3) {
-          s.list().clear();
-          model.list = [];
-        }
-        if (action === 4) {
-          s.map().put(argument, op.key);
-          model.map.set(argument, op.key);
-        }
-        if (action === 5) {
-          s.map().remove(argument);
-          model.map.delete(argument);
-        }
-        if (action === 6 || action === 7) {
-          s.window().setCurrentNamespace(namespace);
-          s.window().add(argument);
-          model.window.set(namespace, (model.window.get(namespace) ?? 0) + argument);
-        }
-        if (action === 8) {
-          const sources = ['w1', 'w2', 'w3'].filter((w) => w !== namespace);
-          s.window().mergeNamespaces(namespace, sources);
-          const values = [namespace, ...sources].map((w) => model.window.get(w)).filter((v) => v !== undefined);
-          model.window = new Map(values.length ? [[namespace, values.reduce((x, y) => x + y)]] : []);
-        }
-        if (action === 9) {
-          for (const each of backends) statesOf(each).window().clearNamespace(namespace);
-          for (const each of models) each.window.delete(namespace);
-        }
-        check(b, KEYS[op.key], model);
-      }
-      for (const [i, key] of KEYS.entries()) check(ownerOf(key), key, models[i]!);
-      const count = (name: string) => backends.reduce((total, b) => total + b.entryCount(name), 0);
-      assert.equal(count('value'), models.filter((m) => m.value !== undefined).length);
-      assert.equal(count('list'), models.filter((m) => m.list.length > 0).length);
-      assert.equal(count('map'), models.filter((m) => m.map.size > 0).length);
-      assert.equal(
-        count('window'),
-        models.reduce((total, m) => total + m.window.size, 0),
-      );
-      const empty = models.every((m) => m.value === undefined && m.list.length + m.map.size + m.window.size === 0);
-      assert.equal(
-        backends.every((b) => b.isEmpty()),
-        empty,
-      );
-    }),
-    { numRuns: 200 },
-  );
-});
+        for (const [i, key] of KEYS.entries()) check(ownerOf(key), key, models[i]!);
+        const count = (name: string) => backends.reduce((total, b) => total + b.entryCount(name), 0);
+        assert.equal(count('value'), models.filter((m) => m.value !== undefined).length);
+        assert.equal(count('list'), models.filter((m) => m.list.length > 0).length);
+        assert.equal(count('map'), models.filter((m) => m.map.size > 0).length);
+        assert.equal(
+          count('window'),
+          models.reduce((total, m) => total + m.window.size, 0),
+        );
+        const empty = models.every((m) => m.value === undefined && m.list.length + m.map.size + m.window.size === 0);
+        assert.equal(
+          backends.every((b) => b.isEmpty()),
+          empty,
+        );
+      }),
+      { numRuns: 200 },
+    );
+  });

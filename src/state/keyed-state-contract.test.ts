@@ -19,6 +19,8 @@ import {
   ValueStateDescriptor,
 } from './index.ts';
 
+import { MemoryCheckpoints } from './memory-checkpoint.test.ts';
+
 export type BackendMaker = (options: KeyedStateBackendOptions) => KeyedStateBackend;
 
 /** A clock that stands still until it is told. */
@@ -397,6 +399,134 @@ export function keyedStateContract(name: string, makeBackend: BackendMaker): voi
         assert.equal(seen.size, 500);
         for (const [key, total] of seen) assert.equal(key, `key-${total}`);
         snapshots = subtasks.map((backend) => backend.snapshot());
+      }
+    });
+
+    test('a checkpoint holds its moment, whatever changes while it is written', async () => {
+      const checkpoints = new MemoryCheckpoints();
+      const b = make();
+      const states = {
+        s: b.getPartitionedState(sum()),
+        l: b.getPartitionedState(list()),
+        m: b.getPartitionedState(map()),
+        w: b.getNamespacedState(new ListStateDescriptor<number>('w')),
+      };
+      const change = (from: number, to: number, by: number): void => {
+        for (let i = from; i < to; i++) {
+          b.setCurrentKey(i);
+          states.s.add(by);
+          states.l.add(by);
+          states.m.put(by, `${i}`);
+          states.w.setCurrentNamespace(`w${i % 3}`);
+          states.w.add(by);
+        }
+      };
+      change(0, 600, 1);
+      for (const canonical of [false, true]) {
+        const pending = b.startSnapshot({ checkpointId: canonical ? 2 : 1, canonical });
+        let changes = 0;
+        checkpoints.onWrite = () => {
+          change(0, 30, 10 + changes++);
+          states.w.clearNamespace('w2');
+          b.setCurrentKey(599 - changes);
+          for (const state of [states.s, states.l, states.m]) state.clear();
+        };
+        const handle = await pending.write(checkpoints.output());
+        assert.equal(checkpoints.openStreams, 0);
+        assert.ok(changes > 0);
+        checkpoints.onWrite = () => {};
+        assert.equal(handle.format === 'KEY_GROUPS' || !canonical, true);
+        const r = make();
+        await r.restoreFrom([structuredClone(handle)], { start: 0, end: MAX_PARALLELISM - 1 }, checkpoints);
+        assert.equal(r.entryCount('w'), 600);
+        const w = r.getNamespacedState(new ListStateDescriptor<number>('w'));
+        for (let i = 0; i < 600; i += 7) {
+          r.setCurrentKey(i);
+          w.setCurrentNamespace(`w${i % 3}`);
+          assert.deepEqual(
+            [
+              r.getPartitionedState(sum()).get(),
+              [...r.getPartitionedState(list()).get()],
+              [...r.getPartitionedState(map()).entries()],
+              [...w.get()],
+            ],
+            [1, [1], [[1, `${i}`]], [1]],
+          );
+        }
+        for (const state of ['sum', 'list', 'map']) assert.equal(r.entryCount(state), 600);
+        for (let i = 0; i < 600; i++) {
+          b.setCurrentKey(i);
+          for (const state of [states.s, states.l, states.m]) state.clear();
+        }
+        for (const namespace of ['w0', 'w1', 'w2']) states.w.clearNamespace(namespace);
+        assert.equal(b.isEmpty(), true);
+        change(0, 600, 1);
+      }
+    });
+
+    test('checkpoints move key groups to any parallelism: 1, 3, 2', async () => {
+      const checkpoints = new MemoryCheckpoints();
+      for (const canonical of [false, true]) {
+        let backends = [make()];
+        backends[0]!.getPartitionedState(map());
+        for (let i = 0; i < 400; i++) {
+          backends[0]!.setCurrentKey(`key-${i}`);
+          for (let j = 0; j <= i % 5; j++) backends[0]!.getPartitionedState(map()).put(j, i);
+          if (i === 7) for (let j = 0; j < 400; j++) backends[0]!.getPartitionedState(map()).put(j, i);
+        }
+        for (const parallelism of [3, 2]) {
+          const handles = [];
+          for (const b of backends)
+            handles.push(await b.startSnapshot({ checkpointId: parallelism, canonical }).write(checkpoints.output()));
+          backends = [];
+          for (let index = 0; index < parallelism; index++) {
+            const range = keyGroupRange(parallelism, MAX_PARALLELISM, index);
+            const b = make({ keyGroupRange: range });
+            await b.restoreFrom(handles, range, checkpoints);
+            if (parallelism === 2) b.getPartitionedState(map());
+            backends.push(b);
+          }
+          assert.equal(
+            backends.reduce((count, b) => count + b.entryCount('map'), 0),
+            400,
+          );
+        }
+        let seen = 0;
+        for (const b of backends) {
+          b.forEachKey(map(), (key, state) => {
+            const i = Number(key.slice(4));
+            assert.deepEqual(
+              [...state.keys()],
+              Array.from({ length: i === 7 ? 400 : (i % 5) + 1 }, (_, j) => j),
+            );
+            seen++;
+          });
+        }
+        assert.equal(seen, 400);
+      }
+    });
+
+    test('a snapshot that fails or is discarded leaves nothing open, and the backend goes on', async () => {
+      const checkpoints = new MemoryCheckpoints();
+      const b = make();
+      const s = b.getPartitionedState(sum());
+      for (const canonical of [false, true]) {
+        b.setCurrentKey('k');
+        s.add(1);
+        checkpoints.onWrite = () => {
+          throw new Error('disk full');
+        };
+        await assert.rejects(b.startSnapshot({ checkpointId: 1, canonical }).write(checkpoints.output()), /disk full/);
+        assert.equal(checkpoints.openStreams, 0);
+        b.notifyCheckpointAborted(1);
+        b.startSnapshot({ checkpointId: 2, canonical }).discard();
+        checkpoints.onWrite = () => {};
+        const handle = await b.startSnapshot({ checkpointId: 3, canonical }).write(checkpoints.output());
+        b.notifyCheckpointComplete(3);
+        const r = make();
+        await r.restoreFrom([handle], { start: 0, end: MAX_PARALLELISM - 1 }, checkpoints);
+        r.setCurrentKey('k');
+        assert.equal(r.getPartitionedState(sum()).get(), s.get());
       }
     });
 

@@ -23,6 +23,8 @@ const MIN_SEGMENT_BYTES = 4096;
 /** Of the managed memory, a segment is at most this part. */
 const SEGMENTS_IN_MEMORY = 32;
 const SCRATCH_BYTES = 64 * 1024;
+/** The epoch of segments from a checkpoint: it still has them, so nothing in them may be overwritten. */
+const ADOPTED = -1;
 /** Buffers that are kept for the next segment. */
 const SPARE_BUFFERS = 2;
 
@@ -214,7 +216,7 @@ export class RecordLog {
 
   /** Takes over `used` bytes of records, as `fill` gives them portion by portion from the front. */
   async adopt(used: number, tables: RecordTables, fill: (position: number, into: Uint8Array) => Promise<void>): Promise<Segment> {
-    const segment = this.begin(Math.max(used, MIN_SEGMENT_BYTES), tables);
+    const segment = this.begin(Math.max(used, MIN_SEGMENT_BYTES), tables, ADOPTED);
     const buffer = segment.buffer as Uint8Array;
     for (let position = 0; position < used; position += SCRATCH_BYTES * 4) {
       await fill(position, buffer.subarray(position, Math.min(used, position + SCRATCH_BYTES * 4)));
@@ -315,7 +317,7 @@ export class RecordLog {
     this.tail = next;
   }
 
-  private begin(bytes: number, tables: RecordTables): Segment {
+  private begin(bytes: number, tables: RecordTables, epoch = this.epoch): Segment {
     const slot = this.freeSlots.pop() ?? this.segments.length;
     if (slot >= MAX_SEGMENTS) {
       this.freeSlots.push(slot);
@@ -325,7 +327,7 @@ export class RecordLog {
         { context: { operator: this.name } },
       );
     }
-    const segment = new Segment(slot, this.nextId++, this.epoch, tables, this.takeBuffer(bytes));
+    const segment = new Segment(slot, this.nextId++, epoch, tables, this.takeBuffer(bytes));
     this.segments[slot] = segment;
     return segment;
   }
