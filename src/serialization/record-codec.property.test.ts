@@ -80,7 +80,7 @@ test('streams of records of changing shapes come back as they were, through fork
         }
       }
     }),
-    { numRuns: 600 },
+    { numRuns: 300 },
   );
 });
 
@@ -99,6 +99,6 @@ test('a damaged or cut piece decodes or is reported as corrupt, and nothing else
         assert.ok(error instanceof MillraceError && error.code === 'CORRUPT_DATA', String(error));
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: 1000 },
   );
 });
