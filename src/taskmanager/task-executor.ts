@@ -194,6 +194,7 @@ export class TaskExecutor implements TaskExecutorGateway {
         maxParallelism: vertex.maxParallelism,
         attemptNumber: attempt.attemptNumber,
         autoWatermarkIntervalMs: settings.autoWatermarkIntervalMs,
+        checkpointingEnabled: settings.checkpointing.intervalMs !== undefined,
       },
       {
         clock,
