@@ -144,7 +144,7 @@ export class AllWindowedStream<T, W extends Window> {
   ): SingleOutputStreamOperator<R> {
     const { name, description, operation } = this.settings.build(contents, windowFunction);
     return this.input
-      .transformKeyed<R>(name, { create: () => createWindowOperator(operation) }, { operatorType: description })
+      .transformKeyed<R>(name, { create: (setting) => createWindowOperator(operation, setting) }, { operatorType: description })
       .setDescription(description)
       .setParallelism(1)
       .setMaxParallelism(1);

@@ -145,7 +145,7 @@ export class WindowedStream<T, K, W extends Window> {
   ): SingleOutputStreamOperator<R> {
     const { name, description, operation } = this.settings.build(contents, windowFunction);
     return this.input
-      .transformKeyed<R>(name, { create: () => createWindowOperator(operation) }, { operatorType: description })
+      .transformKeyed<R>(name, { create: (setting) => createWindowOperator(operation, setting) }, { operatorType: description })
       .setDescription(description);
   }
 }

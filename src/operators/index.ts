@@ -82,6 +82,7 @@ export {
   MIN_WATERMARK,
   type OperatorContext,
   type OperatorDefinition,
+  type OperatorSetting,
   type Output,
   type PartitionFunction,
   type Program,

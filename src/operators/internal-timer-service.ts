@@ -6,7 +6,8 @@
  * so that a timer never interrupts a record. While a timer fires, its key is the current key.
  */
 import type { TimerHandle } from '../common/index.ts';
-import { type KeyedStateBackend, TimerQueue, type TimerQueueSnapshot } from '../state/index.ts';
+import { type KeyedStateBackend, type Timer, TimerQueue, type TimerQueueSnapshot } from '../state/index.ts';
+import type { KeyWatermarks } from './key-watermarks.ts';
 
 export interface ProcessingTimeService {
   currentTimeMs(): number;
@@ -27,6 +28,7 @@ export interface InternalTimerSnapshot {
 export interface InternalTimerServiceDependencies {
   readonly backend: KeyedStateBackend;
   readonly processingTime: ProcessingTimeService;
+  readonly keyWatermarks: KeyWatermarks;
   currentKeyWatermark(): number;
 }
 
@@ -36,6 +38,7 @@ export class InternalTimerService {
   private readonly triggerable: Triggerable;
   private readonly backend: KeyedStateBackend;
   private readonly processingTime: ProcessingTimeService;
+  private readonly keyWatermarks: KeyWatermarks;
   private readonly currentKeyWatermark: () => number;
   private wakeUp: { readonly timeMs: number; readonly handle: TimerHandle } | undefined;
 
@@ -43,6 +46,7 @@ export class InternalTimerService {
     this.triggerable = triggerable;
     this.backend = dependencies.backend;
     this.processingTime = dependencies.processingTime;
+    this.keyWatermarks = dependencies.keyWatermarks;
     this.currentKeyWatermark = dependencies.currentKeyWatermark;
   }
 
@@ -82,11 +86,18 @@ export class InternalTimerService {
   }
 
   advanceWatermark(timestamp: number): void {
-    const { eventTimers, backend, triggerable } = this;
+    const { eventTimers, backend, triggerable, keyWatermarks } = this;
+    const early: Timer[] = [];
     for (let next = eventTimers.popUntil(timestamp); next !== undefined; next = eventTimers.popUntil(timestamp)) {
+      // For a key that knew of this time before a restore, it is not the next watermark yet.
+      if (timestamp <= keyWatermarks.highest && timestamp <= keyWatermarks.of(next.key)) {
+        early.push(next);
+        continue;
+      }
       backend.setCurrentCanonicalKey(next.key);
       triggerable.onEventTime(next.timestamp, next.namespace);
     }
+    for (const { key, namespace, timestamp: timeMs } of early) eventTimers.add(key, namespace, timeMs);
   }
 
   snapshot(maxParallelism: number): InternalTimerSnapshot {

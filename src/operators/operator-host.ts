@@ -131,14 +131,14 @@ export class OperatorHost implements EventTarget {
     this.definition = definition;
     this.options = options;
     this.dependencies = dependencies;
-    this.operator = definition.create();
-    this.userFunction = richOf(this.operator.userFunction);
     const keyed = definition.keySelectors?.some((s) => s !== undefined) ?? false;
     const { parallelism, maxParallelism, subtaskIndex } = options;
     this.keyGroups = keyGroupRange(parallelism, maxParallelism, subtaskIndex);
     this.keyWatermarks = new KeyWatermarks(this.keyGroups, maxParallelism, []);
     this.keyedState = keyed ? dependencies.createKeyedStateBackend(this.keyGroups) : undefined;
     this.operatorState = dependencies.createOperatorStateBackend();
+    this.operator = definition.create({ keepsStateOffHeap: this.keyedState?.keepsStateOffHeap ?? false });
+    this.userFunction = richOf(this.operator.userFunction);
   }
 
   /**
@@ -386,6 +386,7 @@ export class OperatorHost implements EventTarget {
     const service = new InternalTimerService(triggerable, {
       backend: this.requireKeyedState(),
       processingTime,
+      keyWatermarks: this.keyWatermarks,
       currentKeyWatermark: () => this.currentKeyWatermark(),
     });
     const snapshot = this.restoredTimers.get(name);

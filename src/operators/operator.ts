@@ -143,9 +143,15 @@ export type KeySelector<T, K = unknown> = (value: T) => K;
 /** The subtask, from 0 to below `numPartitions`, that a record goes to. @throws MillraceError `INVALID_PROGRAM` */
 export type PartitionFunction = (value: any, numPartitions: number) => number;
 
+/** What an operator may be chosen by. */
+export interface OperatorSetting {
+  /** Whether keyed state may be larger than the heap: what grows with the number of keys must be in state then. */
+  readonly keepsStateOffHeap: boolean;
+}
+
 /** An operator of a program: how to make its instances, one per subtask and attempt. */
 export interface OperatorDefinition {
-  create(): StreamOperator;
+  create(setting?: OperatorSetting): StreamOperator;
   /** Of the head of a source's chain: its coordinator makes the enumerator from it. */
   readonly source?: Source<any, any, any>;
   /** Where the job master delivers what the operator's subtasks send to their coordinator, if it is no source. */

@@ -99,8 +99,11 @@ const stepsArbitrary: fc.Arbitrary<Step[]> = fc
   });
 
 interface Case {
-  readonly create: () => StreamOperator;
+  /** @param restores how often the job was restored before */
+  readonly create: (restores: number) => StreamOperator;
   readonly inputs: 'ONE' | 'TWO_KEYED' | 'BROADCAST';
+  /** Whether no state is left at the end of time. */
+  readonly leavesNothing?: boolean;
 }
 
 /** What came out, by key. */
@@ -109,12 +112,17 @@ type Outputs = Map<number, unknown[]>;
 const keyOf = (item: Item): number => item.key;
 const keyOfOutput = (value: unknown): number => (Array.isArray(value) ? value[0] : (value as Item).key);
 
-function definitionOf({ create, inputs }: Case): OperatorDefinition {
-  return { create, keySelectors: inputs === 'TWO_KEYED' ? [keyOf, keyOf] : inputs === 'ONE' ? [keyOf] : [keyOf, undefined] };
+function definitionOf({ create, inputs }: Case, restores: () => number = () => 0): OperatorDefinition {
+  return {
+    create: () => create(restores()),
+    keySelectors: inputs === 'TWO_KEYED' ? [keyOf, keyOf] : inputs === 'ONE' ? [keyOf] : [keyOf, undefined],
+  };
 }
 
 async function runRescaled(steps: readonly Step[], parallelism: number, operator: Case): Promise<Outputs> {
-  const harness = await ParallelHarness.open<Item, unknown, Item>(definitionOf(operator), {
+  let restores = 0;
+  const definition = definitionOf(operator, () => restores);
+  const harness = await ParallelHarness.open<Item, unknown, Item>(definition, {
     parallelism,
     maxParallelism: MAX_PARALLELISM,
     sideOutputs: [LATE],
@@ -127,8 +135,10 @@ async function runRescaled(steps: readonly Step[], parallelism: number, operator
     for (const { value, timestamp } of harness.takeSideOutput(LATE)) append(outputs, value.key, ['late', value.id, timestamp]);
   };
   for (const step of steps) {
-    if ('rescale' in step) await harness.rescale(step.rescale);
-    else if ('advanceMs' in step) harness.advanceProcessingTime(harness.clock.currentTimeMs() + step.advanceMs);
+    if ('rescale' in step) {
+      restores++;
+      await harness.rescale(step.rescale);
+    } else if ('advanceMs' in step) harness.advanceProcessingTime(harness.clock.currentTimeMs() + step.advanceMs);
     else if ('watermark' in step) {
       for (const [i, subtask] of harness.subtasks.entries()) {
         if (step.reaches & (1 << i)) subtask.processWatermark(step.watermark);
@@ -139,6 +149,11 @@ async function runRescaled(steps: readonly Step[], parallelism: number, operator
   }
   await harness.finish();
   take();
+  if (operator.leavesNothing) {
+    for (const subtask of harness.subtasks) {
+      assert.deepEqual(subtask.stateLeft(), { entries: {}, eventTimers: 0, processingTimers: 0 });
+    }
+  }
   await harness.close();
   return outputs;
 }
@@ -204,7 +219,7 @@ function append(outputs: Outputs, key: number, output: unknown): void {
 const normalise = (outputs: Outputs): unknown[] =>
   [...outputs].sort(([a], [b]) => a - b).map(([key, list]) => [key, list.map((o) => JSON.stringify(o)).sort()]);
 
-async function check(operator: Case, numRuns = 60): Promise<void> {
+async function check(operator: Case, numRuns = 30): Promise<void> {
   await fc.assert(
     fc.asyncProperty(stepsArbitrary, fc.integer({ min: 1, max: 4 }), async (steps, parallelism) => {
       const rescaled = await runRescaled(steps, parallelism, operator);
@@ -237,32 +252,51 @@ function windows(assigner: WindowAssigner<any, any>, more: Partial<WindowOperati
 }
 
 const GENERAL = (operation: WindowOperation): StreamOperator => new WindowOperator(operation);
+const gapOf = (item: Item): number => 3 + (item.id % 9);
+const ELEMENTS = { contents: { kind: 'ELEMENTS' } } as const;
+const REDUCE = {
+  contents: { kind: 'REDUCE', reduceFunction: (a: Item, b: Item) => ({ key: a.key, id: a.id + b.id }) },
+} as const;
 
 for (const [name, operation] of [
   ['tumbling windows', windows(TumblingEventTimeWindows.of(20, 3))],
   ['tumbling windows without lateness', windows(TumblingEventTimeWindows.of(20), { allowedLatenessMs: 0 })],
+  ['tumbling windows of elements', windows(TumblingEventTimeWindows.of(20), ELEMENTS)],
   ['sliding windows', windows(SlidingEventTimeWindows.of(30, 10))],
+  ['reducing sliding windows', windows(SlidingEventTimeWindows.of(25, 10), REDUCE)],
   ['session windows', windows(EventTimeSessionWindows.withGap(8))],
+  ['session windows of elements', windows(EventTimeSessionWindows.withGap(8), ELEMENTS)],
+  ['reducing session windows', windows(EventTimeSessionWindows.withDynamicGap(gapOf), REDUCE)],
 ] as const) {
-  test(`${name} go on at any parallelism`, () => check({ create: () => createWindowOperator(operation), inputs: 'ONE' }));
+  test(`${name} go on at any parallelism`, () =>
+    check({ create: () => createWindowOperator(operation), inputs: 'ONE', leavesNothing: true }));
+  test(`${name} go on at any parallelism, and from the heap to state and back`, () =>
+    check({
+      create: (restores) => createWindowOperator(operation, { keepsStateOffHeap: restores % 3 > 0 }),
+      inputs: 'ONE',
+      leavesNothing: true,
+    }));
   test(`${name} of the general operator go on at any parallelism`, () =>
-    check({ create: () => GENERAL(operation), inputs: 'ONE' }));
+    check({ create: () => GENERAL(operation), inputs: 'ONE', leavesNothing: true }));
 }
 
 test('windows with evictors, counts and triggers of their own go on at any parallelism', async () => {
-  const elements = { contents: { kind: 'ELEMENTS' } } as const;
   for (const operation of [
-    windows(SlidingEventTimeWindows.of(30, 10), { ...elements, evictor: CountEvictor.of(2) }),
-    windows(GlobalWindows.create(), { ...elements, trigger: PurgingTrigger.of(CountTrigger.of(3)) }),
+    windows(SlidingEventTimeWindows.of(30, 10), { ...ELEMENTS, evictor: CountEvictor.of(2) }),
+    windows(GlobalWindows.create(), { ...ELEMENTS, trigger: PurgingTrigger.of(CountTrigger.of(3)) }),
     windows(EventTimeSessionWindows.withGap(8), { trigger: CountTrigger.of(2) }),
     windows(TumblingEventTimeWindows.of(60), { trigger: ContinuousEventTimeTrigger.of(15) }),
   ]) {
-    await check({ create: () => createWindowOperator(operation), inputs: 'ONE' }, 25);
+    await check({ create: () => createWindowOperator(operation), inputs: 'ONE' }, 15);
   }
 });
 
 test('processing-time windows go on at any parallelism', async () => {
-  await check({ create: () => createWindowOperator(windows(TumblingProcessingTimeWindows.of(20))), inputs: 'ONE' });
+  const operation = windows(TumblingProcessingTimeWindows.of(20));
+  await check({
+    create: (restores) => createWindowOperator(operation, { keepsStateOffHeap: restores % 3 > 0 }),
+    inputs: 'ONE',
+  });
 });
 
 /** Uses every kind of state, and timers of both kinds. */
@@ -286,11 +320,10 @@ class EveryState implements RichFunction {
     value.map.put(item.id % 3, item.id);
     value.sum.add(item.id);
     value.max.add(item.id);
-    // A time that has passed already would fire at the next watermark, whichever that is.
-    timerService.registerEventTimeTimer(Math.max((context.timestamp() ?? 0) + 10, timerService.currentWatermark() + 2));
+    timerService.registerEventTimeTimer((context.timestamp() ?? 0) + 10);
     timerService.registerProcessingTimeTimer(timerService.currentProcessingTime() + 7);
     if (item.id % 5 === 0) timerService.deleteEventTimeTimer((context.timestamp() ?? 0) + 11);
-    this.emit(item.key, 'element', out);
+    this.emit(item.key, 'element', timerService.currentWatermark(), out);
   }
 
   onTimer(timestamp: number, context: OnTimerContext<number>, out: Out): void {
@@ -298,9 +331,18 @@ class EveryState implements RichFunction {
     if (timestamp % 4 === 0) this.value.list.clear();
   }
 
-  private emit(key: number, what: string, out: Out): void {
+  private emit(key: number, what: string, watermark: number, out: Out): void {
     const { count, list, map, sum, max } = this.value;
-    out.collect([key, what, count.value(), [...(list.get() ?? [])].length > 0, [...map.entries()].sort(), sum.get(), max.get()]);
+    out.collect([
+      key,
+      what,
+      watermark,
+      count.value(),
+      [...(list.get() ?? [])].length > 0,
+      [...map.entries()].sort(),
+      sum.get(),
+      max.get(),
+    ]);
   }
 }
 
@@ -375,8 +417,7 @@ test('functions with broadcast state go on at any parallelism', () => {
     }
     processElement(item: Item, context: KeyedReadOnlyBroadcastContext<number>, out: Out): void {
       this.seen.add(item.id);
-      const { timerService } = context;
-      timerService.registerEventTimeTimer(Math.max((context.timestamp() ?? 0) + 10, timerService.currentWatermark() + 2));
+      context.timerService.registerEventTimeTimer((context.timestamp() ?? 0) + 10);
       out.collect([item.key, [...context.getBroadcastState(rules).immutableEntries()].sort(), [...this.seen.get()]]);
     }
     processBroadcastElement(item: Item, context: KeyedBroadcastContext<number>, out: Out): void {

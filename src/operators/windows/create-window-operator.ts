@@ -1,19 +1,28 @@
-/** Chooses the operator for a windowed stream: the general one, unless a faster one does the same. */
-import type { StreamOperator } from '../operator.ts';
+/**
+ * Chooses the operator for a windowed stream: the general one, unless a faster one does the same; and of those, the one that
+ * keeps its contents where the state backend does.
+ */
+import type { OperatorSetting, StreamOperator } from '../operator.ts';
 import { EventTimeTrigger } from './event-time-trigger.ts';
 import { ProcessingTimeTrigger } from './processing-time-trigger.ts';
 import { SessionWindowOperator } from './session-window-operator.ts';
 import { EventTimeSessionWindows } from './session-windows.ts';
 import { SliceWindowOperator } from './slice-window-operator.ts';
+import { StoredSessionWindowOperator } from './stored-session-window-operator.ts';
+import { StoredSliceWindowOperator } from './stored-slice-window-operator.ts';
 import { type AlignedWindowAssigner, isAlignedAssigner } from './window-assigner.ts';
 import type { WindowOperation } from './window-operation.ts';
 import { WindowOperator } from './window-operator.ts';
 
-export function createWindowOperator(operation: WindowOperation): StreamOperator {
+export function createWindowOperator(operation: WindowOperation, setting?: OperatorSetting): StreamOperator {
   const { assigner } = operation;
-  if (isAlignedAssigner(assigner) && canSlice(operation, assigner)) return new SliceWindowOperator(operation, assigner);
-  if (assigner instanceof EventTimeSessionWindows && canRunSessions(operation))
-    return new SessionWindowOperator(operation, assigner);
+  const offHeap = setting?.keepsStateOffHeap ?? false;
+  if (isAlignedAssigner(assigner) && canSlice(operation, assigner)) {
+    return offHeap ? new StoredSliceWindowOperator(operation, assigner) : new SliceWindowOperator(operation, assigner);
+  }
+  if (assigner instanceof EventTimeSessionWindows && canRunSessions(operation)) {
+    return offHeap ? new StoredSessionWindowOperator(operation, assigner) : new SessionWindowOperator(operation, assigner);
+  }
   return new WindowOperator(operation);
 }
 

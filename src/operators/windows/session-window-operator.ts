@@ -1,5 +1,5 @@
 /**
- * Event-time sessions with the default trigger and no evictor: the fast way.
+ * Event-time sessions with the default trigger and no evictor, on the heap: the fast way, as long as they fit.
  *
  * The general operator moves two timers and rewrites a set of windows whenever a record makes a session longer. Here, the
  * open sessions of a key are a short list of objects in order of time; a record changes the end of one of them. What is due
@@ -11,25 +11,17 @@
  * checkpoints, keyed state holds nothing of this: sessions are written there for a snapshot, and read back once.
  */
 import type { Counter } from '../../metrics/index.ts';
-import {
-  type CanonicalKey,
-  type KeyedStateBackend,
-  type NamespacedState,
-  type ValueState,
-  ValueStateDescriptor,
-} from '../../state/index.ts';
+import type { CanonicalKey, KeyedStateBackend } from '../../state/index.ts';
 import { type ChainCode, MIN_WATERMARK, type OperatorContext, type StreamOperator } from '../operator.ts';
 import { copyData } from './copy-data.ts';
 import { KeyMap } from './key-map.ts';
 import { Session, SessionSchedule } from './session-schedule.ts';
+import { SESSIONS, type SessionState, sessionState, sessionsTouching } from './session-state.ts';
 import type { EventTimeSessionWindows } from './session-windows.ts';
 import { addCode, type WindowAggregate, windowAggregate } from './window-aggregate.ts';
 import { refuseTimestamp } from './window-assigner.ts';
 import { WindowEmitter } from './window-emitter.ts';
 import type { WindowOperation } from './window-operation.ts';
-
-const NAMESPACE = 'sessions';
-type SessionState = [start: number, end: number, accumulator: unknown][];
 
 export class SessionWindowOperator implements StreamOperator {
   readonly userFunction: unknown;
@@ -45,7 +37,7 @@ export class SessionWindowOperator implements StreamOperator {
   private context!: OperatorContext;
   private backend!: KeyedStateBackend;
   private emitter!: WindowEmitter;
-  private snapshotState!: ValueState<SessionState> & NamespacedState;
+  private snapshotState!: SessionState;
   private hasSnapshotState = false;
   private numLateRecordsDropped!: Counter;
 
@@ -61,7 +53,7 @@ export class SessionWindowOperator implements StreamOperator {
     this.backend = context.keyedState;
     this.numLateRecordsDropped = context.metrics.counter('numLateRecordsDropped');
     this.emitter = new WindowEmitter(this.operation, this.aggregate, context, true);
-    this.snapshotState = this.backend.getNamespacedState(new ValueStateDescriptor<SessionState>('window-sessions'));
+    this.snapshotState = sessionState(this.operation, this.aggregate, this.backend);
     this.watermark = context.currentWatermark();
     this.lateUpTo = Math.max(this.watermark, context.keyWatermarks.highest);
     this.restoreSessions();
@@ -102,10 +94,7 @@ ${addCode(this.operation.contents, code, `${session}.accumulator`, value)}
     if (!Number.isFinite(timestamp)) refuseTimestamp(timestamp);
     const { allowedLatenessMs, lateDataOutputTag } = this.operation;
     const list = known ?? [];
-    let to = list.length;
-    while (to > 0 && (list[to - 1] as Session).start > end) to--;
-    let from = to;
-    while (from > 0 && (list[from - 1] as Session).end >= timestamp) from--;
+    const [from, to] = sessionsTouching(list, timestamp, end);
     const watermark = this.context.currentKeyWatermark();
     if (from === to && end - 1 + allowedLatenessMs <= watermark) {
       if (lateDataOutputTag) this.context.output.collectTo(lateDataOutputTag, value, timestamp);
@@ -121,12 +110,16 @@ ${addCode(this.operation.contents, code, `${session}.accumulator`, value)}
 
   prepareSnapshot(): void {
     const { snapshotState: state, backend } = this;
-    state.clearNamespace(NAMESPACE);
-    state.setCurrentNamespace(NAMESPACE);
+    this.clearSnapshotState();
     for (const part of this.sessions.parts()) {
       for (const [key, list] of part) {
         backend.setCurrentCanonicalKey(key);
-        state.update(list.map(({ start, end, accumulator }) => [start, end, accumulator]));
+        const sessions = list.map(({ start, end }) => ({ start, end, name: String(start) }));
+        state.sessions.update({ due: Number.POSITIVE_INFINITY, sessions });
+        for (const { start, accumulator } of list) {
+          state.accumulators.select(String(start));
+          state.accumulators.write(accumulator);
+        }
       }
     }
     this.hasSnapshotState = true;
@@ -200,9 +193,12 @@ ${addCode(this.operation.contents, code, `${session}.accumulator`, value)}
 
   private restoreSessions(): void {
     const { snapshotState: state, sessions } = this;
-    state.forEachKeyInNamespace(NAMESPACE, () => {
+    state.sessions.forEachKeyInNamespace(SESSIONS, () => {
       const key: CanonicalKey = this.backend.currentCanonicalKey;
-      const list = (state.value() as SessionState).map(([start, end, accumulator]) => new Session(key, start, end, accumulator));
+      const list = (state.sessions.value()?.sessions ?? []).map(({ start, end, name }) => {
+        state.accumulators.select(name);
+        return new Session(key, start, end, state.accumulators.read());
+      });
       sessions.set(key, list);
       for (const session of list) this.scheduleNext(session);
     });
@@ -210,7 +206,10 @@ ${addCode(this.operation.contents, code, `${session}.accumulator`, value)}
   }
 
   private clearSnapshotState(): void {
-    this.snapshotState.clearNamespace(NAMESPACE);
+    const { sessions, accumulators, schedule } = this.snapshotState;
+    for (const state of [sessions, accumulators.state, schedule]) {
+      for (const namespace of state.namespaces()) state.clearNamespace(namespace);
+    }
     this.hasSnapshotState = false;
   }
 }

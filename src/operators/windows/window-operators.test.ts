@@ -58,7 +58,11 @@ const record = (key: string, value: number, timestamp = Number.NEGATIVE_INFINITY
 const openHarness = (options: WindowOperation, create: (o: WindowOperation) => StreamOperator = createWindowOperator) =>
   OperatorHarness.open<Reading, unknown>(definitionOf(() => create(options)));
 
-const FAST_AND_GENERAL = [createWindowOperator, (options: WindowOperation): StreamOperator => new WindowOperator(options)];
+const EVERY_OPERATOR = [
+  createWindowOperator,
+  (options: WindowOperation): StreamOperator => createWindowOperator(options, { keepsStateOffHeap: true }),
+  (options: WindowOperation): StreamOperator => new WindowOperator(options),
+];
 
 test('the fast operators are chosen where they do the same, and the general one elsewhere', () => {
   const choose = (assigner: WindowAssigner<any, any>, options: Partial<WindowOperation> = {}) =>
@@ -78,7 +82,7 @@ test('the fast operators are chosen where they do the same, and the general one 
 });
 
 test('each key and window fires once the watermark has reached its last millisecond', async () => {
-  for (const create of FAST_AND_GENERAL) {
+  for (const create of EVERY_OPERATOR) {
     const { output } = await verifyOperator({
       definition: () => definitionOf(() => create(operation(TumblingEventTimeWindows.of(10)))),
       input: [record('a', 1, 3), record('b', 2, -1), record('a', 4, 9), { watermark: 8 }, record('a', 8, 10), { watermark: 9 }],
@@ -91,7 +95,7 @@ test('each key and window fires once the watermark has reached its last millisec
 });
 
 test('results of sliding windows do not change when later windows use the same slices', async () => {
-  for (const create of FAST_AND_GENERAL) {
+  for (const create of EVERY_OPERATOR) {
     const assigner = SlidingEventTimeWindows.of(30, 10);
     const harness = await openHarness(operation(assigner, { contents: CHANGING_SUM, windowFunction: undefined }), create);
     for (const [value, timestamp] of [
@@ -113,7 +117,7 @@ test('results of sliding windows do not change when later windows use the same s
 });
 
 test('late records within the allowed lateness fire again, later ones are dropped and counted', async () => {
-  for (const create of FAST_AND_GENERAL) {
+  for (const create of EVERY_OPERATOR) {
     const harness = await openHarness(operation(TumblingEventTimeWindows.of(10), { allowedLatenessMs: 5 }), create);
     harness.processElement({ key: 'a', value: 1 }, 5);
     harness.processWatermark(9);
@@ -141,7 +145,7 @@ test('late records go to the side output with their timestamps if there is one, 
     SlidingEventTimeWindows.of(10, 5),
     EventTimeSessionWindows.withGap(9),
   ]) {
-    for (const create of FAST_AND_GENERAL) {
+    for (const create of EVERY_OPERATOR) {
       const options = operation(assigner, { lateDataOutputTag: tag });
       const harness = await OperatorHarness.open<Reading, unknown>(
         definitionOf(() => create(options)),
@@ -157,7 +161,7 @@ test('late records go to the side output with their timestamps if there is one, 
 });
 
 test('a sliding record that is late for some of its windows still counts in the others', async () => {
-  for (const create of FAST_AND_GENERAL) {
+  for (const create of EVERY_OPERATOR) {
     await verifyOperator({
       definition: () => definitionOf(() => create(operation(SlidingEventTimeWindows.of(30, 10)))),
       input: [{ watermark: 25 }, record('a', 1, 8), record('a', 2, 21)],
@@ -167,7 +171,7 @@ test('a sliding record that is late for some of its windows still counts in the 
 });
 
 test('sessions grow, merge, and end when nothing came for the gap', async () => {
-  for (const create of FAST_AND_GENERAL) {
+  for (const create of EVERY_OPERATOR) {
     await verifyOperator({
       definition: () => definitionOf(() => create(operation(EventTimeSessionWindows.withGap(10)))),
       input: [
@@ -185,7 +189,7 @@ test('sessions grow, merge, and end when nothing came for the gap', async () => 
 });
 
 test('a session that has fired goes on if an allowed record makes it longer', async () => {
-  for (const create of FAST_AND_GENERAL) {
+  for (const create of EVERY_OPERATOR) {
     await verifyOperator({
       definition: () => definitionOf(() => create(operation(EventTimeSessionWindows.withGap(10), { allowedLatenessMs: 50 }))),
       input: [record('a', 1, 0), { watermark: 9 }, record('a', 2, 10), record('a', 4, 4), { watermark: 19 }, { watermark: 30 }],
@@ -202,7 +206,7 @@ test('a session that has fired goes on if an allowed record makes it longer', as
 
 test('an event-time window refuses records without a timestamp', async () => {
   for (const assigner of [TumblingEventTimeWindows.of(10), EventTimeSessionWindows.withGap(10)]) {
-    for (const create of FAST_AND_GENERAL) {
+    for (const create of EVERY_OPERATOR) {
       const harness = await openHarness(operation(assigner), create);
       assert.throws(() => harness.processElement({ key: 'a', value: 1 }), {
         code: 'INVALID_PROGRAM',
@@ -311,7 +315,7 @@ test('windows that merge have no state per window', async () => {
   const windowFunction = internalProcessFunction((_key: string, context: ProcessWindowContext<TimeWindow>) => {
     context.windowState();
   });
-  for (const create of FAST_AND_GENERAL) {
+  for (const create of EVERY_OPERATOR) {
     const harness = await openHarness(operation(EventTimeSessionWindows.withGap(5), { windowFunction }), create);
     harness.processElement({ key: 'a', value: 1 }, 1);
     assert.throws(() => harness.processWatermark(100), { code: 'ILLEGAL_STATE', message: /windows that merge/ });
@@ -321,7 +325,7 @@ test('windows that merge have no state per window', async () => {
 
 test('a record that was late before a restore is late after it', async () => {
   for (const assigner of [TumblingEventTimeWindows.of(10), EventTimeSessionWindows.withGap(9)]) {
-    for (const create of FAST_AND_GENERAL) {
+    for (const create of EVERY_OPERATOR) {
       const definition = definitionOf(() => create(operation(assigner)));
       const first = await OperatorHarness.open<Reading, unknown>(definition);
       first.processWatermark(50);
