@@ -59,13 +59,10 @@ export async function importProgram(source: ProgramSource): Promise<void> {
 /** A test that starts a job would be run again by every thread, and by no runner that expects it. */
 function runsTests(): boolean {
   const { NODE_TEST_CONTEXT, VITEST, JEST_WORKER_ID } = process.env;
-  const loaded = (process as { moduleLoadList?: readonly string[] }).moduleLoadList ?? [];
-  return (
-    NODE_TEST_CONTEXT !== undefined ||
-    VITEST !== undefined ||
-    JEST_WORKER_ID !== undefined ||
-    loaded.includes('NativeModule internal/test_runner/test')
-  );
+  if (VITEST !== undefined || JEST_WORKER_ID !== undefined) return true;
+  // The variable reaches the programs that a test starts, too: whether `node:test` is loaded says more, if it can be known.
+  const { moduleLoadList } = process as { moduleLoadList?: readonly string[] };
+  return moduleLoadList?.includes('NativeModule internal/test_runner/test') ?? NODE_TEST_CONTEXT !== undefined;
 }
 
 function hookBundle({ url, code }: Pick<ProgramSource, 'url' | 'code'>): void {

@@ -32,7 +32,9 @@ export function startSlotThread({ heapMegabytes, ...options }: SlotThreadOptions
     name: `slot ${options.slot}`,
     ...(heapMegabytes === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMegabytes } }),
   });
-  const connection = new RpcConnection(portTransport(port1), { peer: `slot ${options.slot}` });
+  const drained = Promise.withResolvers<void>();
+  port1.on('close', drained.resolve);
+  const connection = new RpcConnection(portTransport(port1, { tellsClose: false }), { peer: `slot ${options.slot}` });
   let reason: string | undefined;
   connection.serve(PROGRAM_GATEWAY, {
     ...answers,
@@ -47,8 +49,12 @@ export function startSlotThread({ heapMegabytes, ...options }: SlotThreadOptions
   worker.on('error', (error: Error & { code?: string }) => {
     reason ??= error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? outOfMemory(heapMegabytes) : `its thread failed: ${error.message}`;
   });
-  const { promise: ended, resolve } = Promise.withResolvers<string>();
-  worker.on('exit', (code) => resolve(reason ?? `its thread ended with exit code ${code}`));
+  const exited = Promise.withResolvers<number>();
+  worker.on('exit', exited.resolve);
+  // What the thread said last may still be on its way when it has ended.
+  const ended = Promise.all([exited.promise, drained.promise]).then(
+    ([code]) => reason ?? `its thread ended with exit code ${code}`,
+  );
   return {
     connection,
     ended,

@@ -9,8 +9,11 @@ export interface MessagePortLike {
   close(): void;
 }
 
-/** Receives as soon as it is made. */
-export function portTransport(port: MessagePortLike): MessageTransport {
+/**
+ * Receives as soon as it is made.
+ * @param options.tellsClose `false` for who learns in another way, which says more, that the other end is gone
+ */
+export function portTransport(port: MessagePortLike, options: { readonly tellsClose?: boolean } = {}): MessageTransport {
   let closed = false;
   const end = (): void => {
     if (closed) return;
@@ -31,6 +34,6 @@ export function portTransport(port: MessagePortLike): MessageTransport {
   port.on('message', (message) => transport.onMessage(message));
   // A message that cannot be read was lost, and with it the order of the others.
   port.on('messageerror', () => transport.close());
-  port.on('close', end);
+  if (options.tellsClose !== false) port.on('close', end);
   return transport;
 }

@@ -117,9 +117,9 @@ export class SlotPool {
       connection.close(error);
     };
     void thread.ended.then(lose);
-    // Its own end closes the connection as well, and says better why; a connection that broke by itself ends the thread.
+    // The end of the thread ends the connection; the other way round, a connection that broke leaves nothing to do for the thread.
     void connection.closed.then((error) => {
-      if (error instanceof MillraceError && error.code === 'CORRUPT_DATA') forced ??= error.message;
+      forced ??= error.message;
       void thread.terminate();
     });
     connection.serve(SLOT_MASTER_GATEWAY, this.master());
