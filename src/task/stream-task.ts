@@ -10,7 +10,7 @@
 import { type Clock, type Logger, MillraceError, toError } from '../common/index.ts';
 import type { CoordinatorEvent } from '../connector/index.ts';
 import type { ChannelWriter, CheckpointBarrier } from '../network/index.ts';
-import type { SourceOperator } from '../operators/index.ts';
+import { MAX_WATERMARK, type SourceOperator } from '../operators/index.ts';
 import type { CheckpointMetrics, TaskStateSnapshot } from '../protocol/index.ts';
 import type { CheckpointOutput } from '../state/index.ts';
 import type { AlignmentInfo } from './checkpoint-barrier-handler.ts';
@@ -132,6 +132,8 @@ export class StreamTask implements ThreadTask {
     this.changeState('RUNNING');
     if (this.options.finishedBefore) {
       this.phase = 'FINISHING';
+      // An unaligned checkpoint may lie between the end of this task and the moment when the next one heard of it.
+      broadcastEvent(this.dependencies.outputs, { type: 'WATERMARK', timestamp: MAX_WATERMARK });
       this.endData();
       this.dependencies.mailbox.post(() => void this.leave());
     }
@@ -171,7 +173,10 @@ export class StreamTask implements ThreadTask {
       this.dependencies.decline(barrier.checkpointId, new MillraceError('CHECKPOINT_FAILED', reason));
       return;
     }
-    this.dependencies.mailbox.post(() => this.whenNotFinishing(() => this.startTriggered(barrier)));
+    this.dependencies.mailbox.post(() => {
+      if (this.input instanceof SourceInput) this.input.checkpointTriggered(barrier.checkpointId);
+      this.whenNotFinishing(() => this.startTriggered(barrier));
+    });
   }
 
   /** The checkpoint is complete: operators commit, and the task ends if it waited for that. */
