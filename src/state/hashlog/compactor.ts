@@ -5,6 +5,7 @@
  * Work is paid for by appends: for each byte appended, up to four are looked at. Since less than half of what is looked at is
  * live and copied, the log shrinks faster than it grows, and no step takes long. Must not run in the middle of another change.
  */
+import { invariant } from '../../common/index.ts';
 import { BinaryReader } from '../../serialization/index.ts';
 import type { RecordLog } from './record-log.ts';
 import { RecordWindow } from './record-window.ts';
@@ -50,6 +51,7 @@ export class Compactor {
     if (victim !== undefined) {
       while (budget > 0 && !victim.dead && this.position < victim.used) budget -= this.moveNext(victim);
       if (victim.dead || this.position >= victim.used) {
+        invariant(victim.dead, `compaction of segment ${victim.id} has left ${victim.live} live bytes`);
         this.victim = undefined;
         this.appended = this.lookEveryBytes;
       }
