@@ -27,7 +27,7 @@ import {
   ProcessOperator,
   PurgingTrigger,
   type RichSinkFunction,
-  SinkOperator,
+  sinkDefinition,
   TimestampsAndWatermarksOperator,
   type WatermarkStrategy,
   type Window,
@@ -187,7 +187,7 @@ export class DataStream<T> {
   }
 
   sinkTo(sink: Sink<T, any>): DataStreamSink<T> {
-    return this.addSinkOperator(sink.name, { create: () => new SinkOperator(sink) });
+    return this.addSinkOperator(sink.name, sinkDefinition(sink));
   }
 
   /** Calls a function with every record; a rich function also gets its timestamp and the watermark. */

@@ -116,9 +116,11 @@ export class StreamExecutionEnvironment {
     return this;
   }
 
-  /** A bounded stream of the values of an array or another iterable. */
+  /** A bounded stream of the values of an array or another iterable: read by one subtask, whatever the parallelism. */
   fromCollection<T>(values: Iterable<T>): DataStreamSource<T> {
-    return this.fromSource(new CollectionSource(values), WatermarkStrategy.noWatermarks<T>(), 'Collection Source');
+    return this.fromSource(new CollectionSource(values), WatermarkStrategy.noWatermarks<T>(), 'Collection Source').setParallelism(
+      1,
+    );
   }
 
   fromElements<T>(...values: T[]): DataStreamSource<T> {
@@ -147,7 +149,11 @@ export class StreamExecutionEnvironment {
   socketTextStream(host: string, port: number, options: SocketTextOptions = {}): DataStreamSource<string> {
     const { socketTextSource } = installedHost();
     if (socketTextSource === undefined) throw new MillraceError('ILLEGAL_STATE', 'There are no sockets where this program runs.');
-    return this.fromSource(socketTextSource(host, port, options), WatermarkStrategy.noWatermarks<string>(), 'Socket Stream');
+    return this.fromSource(
+      socketTextSource(host, port, options),
+      WatermarkStrategy.noWatermarks<string>(),
+      'Socket Stream',
+    ).setParallelism(1);
   }
 
   /** Runs the job to its end. @throws MillraceError what made it fail, or `JOB_CANCELED` */

@@ -49,15 +49,23 @@ export class SourceInput implements TaskInput {
   /** Takes no more records; with `drain`, as if the input had ended here. */
   stop(drain: boolean): void {
     this.stopped = true;
-    if (!drain || this.ended) return;
-    this.ended = true;
-    this.operator.emitPeriodic();
-    this.chain.processWatermark(MAX_WATERMARK);
+    if (drain && !this.ended) {
+      this.ended = true;
+      this.operator.emitPeriodic();
+      this.chain.processWatermark(MAX_WATERMARK);
+    }
+    this.operator.stop(false);
   }
 
   /** Takes records again: the savepoint that it was stopped for came to nothing. */
   resume(): void {
     this.stopped = false;
+    this.operator.resume();
+  }
+
+  /** The trigger of a checkpoint has arrived; the snapshot may come later. */
+  checkpointTriggered(checkpointId: number): void {
+    this.operator.checkpointTriggered(checkpointId);
   }
 
   lookAhead(): void {

@@ -174,6 +174,7 @@ export class TaskExecutor implements TaskExecutorGateway {
     const accumulators: Accumulators = new Map();
     job.accumulators.set(`${attempt.vertexId}/${attempt.subtaskIndex}`, accumulators);
 
+    const checkpointingEnabled = settings.checkpointing.intervalMs !== undefined;
     let wake: () => void = () => {};
     const mailbox = new Mailbox(() => wake());
     const outputs = descriptor.produces.map((connection) => this.createOutput(attempt, connection, program));
@@ -194,7 +195,7 @@ export class TaskExecutor implements TaskExecutorGateway {
         maxParallelism: vertex.maxParallelism,
         attemptNumber: attempt.attemptNumber,
         autoWatermarkIntervalMs: settings.autoWatermarkIntervalMs,
-        checkpointingEnabled: settings.checkpointing.intervalMs !== undefined,
+        checkpointingEnabled,
       },
       {
         clock,
@@ -214,7 +215,7 @@ export class TaskExecutor implements TaskExecutorGateway {
     const task = new StreamTask(
       {
         name: taskName,
-        checkpointingEnabled: settings.checkpointing.intervalMs !== undefined,
+        checkpointingEnabled,
         bufferTimeoutMs: settings.bufferTimeoutMs,
         finishedBefore: restore?.finished === true,
       },

@@ -1,9 +1,9 @@
 /**
  * The job of the crash tests, run by `run.ts` in a process of its own and killed again and again.
  *
- * It has what can go wrong in it: two slots, splits, watermarks, an asynchronous operator, broadcast state that flushes
- * keyed state, tumbling and session windows, and two-phase file sinks. Its output does not depend on when anything happens: events
- * wait until all rules are there, and none is late.
+ * It has what can go wrong in it: two slots, splits, watermarks, an asynchronous operator, broadcast state, timers, tumbling
+ * and session windows, and two-phase file sinks. Its output does not depend on when anything happens: events wait until all
+ * rules are there, and none is late.
  *
  * Usage: `node job.ts FOLDER EVENTS EVENTS_PER_SECOND UNALIGNED BACKEND [RESTORE_PATH]`
  */
@@ -65,17 +65,25 @@ function applyRules(): Function {
     },
     processElement(event, context, out) {
       const known = context.getBroadcastState(rules);
-      if (!areComplete(known)) buffer.add(event);
-      else out.collect(weigh(event, known.get(event.kind)));
+      if (areComplete(known)) {
+        out.collect(weigh(event, known.get(event.kind)));
+        return;
+      }
+      buffer.add(event);
+      context.timerService.registerEventTimeTimer(event.at);
     },
-    processBroadcastElement(rule, context, out) {
+    processBroadcastElement(rule, context) {
+      context.getBroadcastState(rules).put(rule.kind, rule.weight);
+    },
+    // Event time goes on when the rules have ended: then all of them are there.
+    onTimer(timestamp, context, out) {
       const known = context.getBroadcastState(rules);
-      known.put(rule.kind, rule.weight);
-      if (!areComplete(known)) return;
-      context.applyToKeyedState(waiting, (_, state: ListState<Event>) => {
-        for (const event of state.get()) out.collect(weigh(event, known.get(event.kind)));
-        state.clear();
-      });
+      const rest: Event[] = [];
+      for (const event of buffer.get()) {
+        if (event.at === timestamp) out.collect(weigh(event, known.get(event.kind)));
+        else rest.push(event);
+      }
+      buffer.update(rest);
     },
   };
 }
