@@ -50,9 +50,10 @@ export function findProgramSource(): ProgramSource | string {
 /** Loads the program into this thread: resolves when its top level has ended. */
 export async function importProgram(source: ProgramSource): Promise<void> {
   process.argv = [...source.argv];
-  process.setSourceMapsEnabled(true);
-  if (source.code !== undefined) hookBundle(source);
-  else if (source.isMain) hookMain(source.url);
+  if (source.code !== undefined) {
+    process.setSourceMapsEnabled(true);
+    hookBundle(source);
+  } else if (source.isMain) hookMain(source.url);
   await import(source.url);
 }
 
