@@ -73,7 +73,7 @@ function vertexOf(names: readonly string[], parallelism: number, ...partitioners
     })),
     chainEdges: [],
   };
-  return { vertex, parallelism, consumes: partitioners.map((partitioner) => ({ partitioner })) };
+  return { vertex, parallelism, consumes: partitioners.map((partitioner) => ({ source: 'elsewhere' as VertexId, partitioner })) };
 }
 
 function assign(checkpoint: CompletedCheckpoint, ...vertices: readonly AssignableVertex[]): StateAssignment {
@@ -245,6 +245,27 @@ describe('state assignment', () => {
     };
     assert.deepEqual(shares(2), ['0', '1']);
     assert.deepEqual(shares(1), ['1']);
+  });
+
+  it('a subtask that had finished goes on if a producer that was rescaled may have something for it', () => {
+    const done = { finished: true, watermark: Number.POSITIVE_INFINITY } as const;
+    const checkpoint = checkpointOf(operatorCheckpoint('source', [done, {}]), operatorCheckpoint('map', [done, {}]));
+    const finishedAt = (sources: number, partitioner: Partitioner): (true | undefined)[] => {
+      const source = vertexOf(['source'], sources);
+      const map = { ...vertexOf(['map'], 2), consumes: [{ source: source.vertex.id, partitioner }] };
+      return tasksOf(assign(checkpoint, source, map), map).map((t) => t.finished);
+    };
+    assert.deepEqual(finishedAt(2, 'FORWARD'), [true, undefined]);
+    assert.deepEqual(finishedAt(2, 'REBALANCE'), [undefined, undefined]);
+    assert.deepEqual(finishedAt(1, 'REBALANCE'), [undefined, undefined]);
+    assert.deepEqual(finishedAt(4, 'RESCALE'), [undefined, undefined]);
+  });
+
+  it('refuses new input for operators that had all finished', () => {
+    const checkpoint = checkpointOf(operatorCheckpoint('source', [{}]), operatorCheckpoint('map', [{ finished: true }]));
+    const source = vertexOf(['source'], 1);
+    const map = { ...vertexOf(['map'], 1), consumes: [{ source: source.vertex.id, partitioner: 'FORWARD' as const }] };
+    assert.throws(() => assign(checkpoint, source, map), /'map' had processed all its input and finished/);
   });
 
   it('refuses a chain of operators of which only some have finished', () => {

@@ -8,7 +8,7 @@
  * Nothing is lost in silence: state that no operator claims, and state that does not fit, is refused.
  */
 import { MillraceError, type VertexId } from '../../common/index.ts';
-import type { ChainedOperator, JobEdge, JobVertex } from '../../graph/index.ts';
+import { type ChainedOperator, type JobEdge, type JobVertex, producersOf } from '../../graph/index.ts';
 import type {
   CompletedCheckpoint,
   OperatorCheckpoint,
@@ -23,7 +23,7 @@ export interface AssignableVertex {
   readonly vertex: JobVertex;
   readonly parallelism: number;
   /** Its edges in the order of the job graph. */
-  readonly consumes: readonly Pick<JobEdge, 'partitioner'>[];
+  readonly consumes: readonly Pick<JobEdge, 'source' | 'partitioner'>[];
 }
 
 export interface StateAssignmentOptions {
@@ -40,7 +40,13 @@ export interface StateAssignment {
   readonly unclaimed: readonly OperatorCheckpoint[];
 }
 
-/** @throws MillraceError `STATE_FAILED`, not recoverable, for state that does not fit or that nothing claims */
+/** The subtasks of a vertex that only have to end again. */
+type Finished = 'ALL' | ReadonlySet<number>;
+
+/**
+ * @param vertices in topological order
+ * @throws MillraceError `STATE_FAILED`, not recoverable, for state that does not fit or that nothing claims
+ */
 export function assignState(
   checkpoint: CompletedCheckpoint,
   vertices: readonly AssignableVertex[],
@@ -52,13 +58,21 @@ export function assignState(
   if (unclaimed.length > 0 && !allowNonRestoredState) throw unclaimedState(checkpoint, unclaimed);
   const tasks = new Map<VertexId, readonly TaskRestore[]>();
   const coordinators = new Map<string, StateHandle>();
+  const finishedOf = new Map<VertexId, Finished>();
   for (const assignable of vertices) {
     const { vertex, parallelism } = assignable;
     for (const { operatorId } of vertex.operators) {
       const coordinator = byId.get(operatorId)?.coordinator;
       if (coordinator !== undefined) coordinators.set(operatorId, coordinator);
     }
-    const finished = finishedSubtasks(checkpoint, assignable, byId);
+    const finished = withFinishedProducers(
+      checkpoint,
+      finishedSubtasks(checkpoint, assignable, byId),
+      assignable,
+      vertices,
+      finishedOf,
+    );
+    finishedOf.set(vertex.id, finished);
     tasks.set(
       vertex.id,
       Array.from({ length: parallelism }, (_, subtask): TaskRestore => {
@@ -156,7 +170,7 @@ function finishedSubtasks(
   checkpoint: CompletedCheckpoint,
   { vertex, parallelism }: AssignableVertex,
   byId: ReadonlyMap<string, OperatorCheckpoint>,
-): 'ALL' | ReadonlySet<number> {
+): Finished {
   const states = vertex.operators.map((operator) => byId.get(operator.operatorId));
   const allFinished = (state: OperatorCheckpoint | undefined): boolean => state?.subtasks.every((s) => s.finished) ?? false;
   if (states.every(allFinished)) return 'ALL';
@@ -172,6 +186,29 @@ function finishedSubtasks(
     if (ended) finished.add(subtask);
   }
   return finished;
+}
+
+/**
+ * Those of the finished subtasks for which nothing will come: a producer that has another parallelism now may go on, and what it has
+ * to say is for subtasks that had heard all of the producers that they had.
+ */
+function withFinishedProducers(
+  checkpoint: CompletedCheckpoint,
+  finished: Finished,
+  { vertex, parallelism, consumes }: AssignableVertex,
+  vertices: readonly AssignableVertex[],
+  finishedOf: ReadonlyMap<VertexId, Finished>,
+): Finished {
+  const hasFinished = (subtask: number): boolean =>
+    consumes.every(({ source, partitioner }) => {
+      const producers = finishedOf.get(source);
+      const producer = vertices.find((v) => v.vertex.id === source);
+      if (producers === undefined || producers === 'ALL' || producer === undefined) return true;
+      return producersOf(partitioner, subtask, producer.parallelism, parallelism).every((p) => producers.has(p));
+    });
+  if (finished !== 'ALL') return new Set([...finished].filter(hasFinished));
+  for (let subtask = 0; subtask < parallelism; subtask++) if (!hasFinished(subtask)) throw inputAfterTheEnd(checkpoint, vertex);
+  return 'ALL';
 }
 
 function holdsState({ coordinator, subtasks }: OperatorCheckpoint): boolean {
@@ -223,6 +260,14 @@ function missingEdge(checkpoint: CompletedCheckpoint, operator: OperatorCheckpoi
     checkpoint,
     `The ${shown(checkpoint)} holds records on their way to operator ${called(operator)} through an input that it does not have ` +
       'any more. Stop the unchanged program with a savepoint, which holds no such records, and start the new one from it.',
+  );
+}
+
+function inputAfterTheEnd(checkpoint: CompletedCheckpoint, { name }: JobVertex): MillraceError {
+  return refused(
+    checkpoint,
+    `In the ${shown(checkpoint)}, '${name}' had processed all its input and finished, but what feeds it now has not. Give the ` +
+      'operators in it another uid to start them afresh, or remove the input that was added.',
   );
 }
 
