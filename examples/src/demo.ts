@@ -1,6 +1,9 @@
 /**
  * `npm run demo [-- --events N --parallelism P --seed S --keep]`: generates ad events into a file, runs the ad-analytics
  * job on it, and checks every count against one that was made without the engine. Exit code 1 if any differs.
+ *
+ * With a parallelism above 1, the job's slots are threads that run this file once more to find its functions. What must happen
+ * once, they leave out; and where the files are, they learn from the environment, which they share.
  */
 import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -10,6 +13,7 @@ import process from 'node:process';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
 import { StreamExecutionEnvironment } from 'millrace';
 import { compareCounts, readResults } from './ad-analytics/compare.ts';
 import { adEvents } from './ad-analytics/events.ts';
@@ -30,17 +34,26 @@ const events = wholeNumber('--events', values.events);
 const parallelism = wholeNumber('--parallelism', values.parallelism);
 const seed = wholeNumber('--seed', values.seed);
 
-const folder = mkdtempSync(join(tmpdir(), 'millrace-demo-'));
-process.on('exit', () => {
-  if (values.keep) console.log(`\nkept  ${folder}`);
-  else rmSync(folder, { recursive: true, force: true });
-});
-await demo();
+process.env.MILLRACE_DEMO_FOLDER ??= mkdtempSync(join(tmpdir(), 'millrace-demo-'));
+const folder = process.env.MILLRACE_DEMO_FOLDER;
+const eventsPath = join(folder, 'ad-events.jsonl');
+const adsPath = join(folder, 'ads.json');
+const outputPath = join(folder, 'output');
+
+const env = StreamExecutionEnvironment.getExecutionEnvironment();
+env.setParallelism(parallelism);
+adAnalytics(env, { eventsPath, adsPath, outputPath });
+if (isMainThread) {
+  process.on('exit', () => {
+    if (values.keep) console.log(`\nkept  ${folder}`);
+    else rmSync(folder, { recursive: true, force: true });
+  });
+  await demo();
+} else {
+  await env.execute('Ad analytics');
+}
 
 async function demo(): Promise<void> {
-  const eventsPath = join(folder, 'ad-events.jsonl');
-  const adsPath = join(folder, 'ads.json');
-  const outputPath = join(folder, 'output');
   console.log(`Ad analytics: views of ${count(events)} ad events, per campaign and 10 seconds of event time\n`);
 
   let bytes = 0;
@@ -54,9 +67,6 @@ async function demo(): Promise<void> {
   );
   step('generate', generated.seconds, `${count(events)} lines, ${count(Math.round(bytes / 1e6))} MB, up to 5 s out of order`);
 
-  const env = StreamExecutionEnvironment.getExecutionEnvironment();
-  env.setParallelism(parallelism);
-  adAnalytics(env, { eventsPath, adsPath, outputPath });
   const ran = await timed(() => env.execute('Ad analytics'));
   const perSecond = (total: number): number => total / ran.seconds / 1e6;
   step('run', ran.seconds, `${perSecond(events).toFixed(2)} M events/s, ${count(Math.round(perSecond(bytes)))} MB/s`);

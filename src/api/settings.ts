@@ -7,6 +7,9 @@ import { ExecutionOptions } from './execution-options.ts';
 import { RestartStrategies } from './restart-strategies.ts';
 import { configuredRestartStrategy } from './restart-strategy-options.ts';
 
+/** For hosts that do not divide a memory of their own. */
+const DEFAULT_MANAGED_MEMORY_BYTES = 256 * 1024 * 1024;
+
 export class Settings {
   readonly checkpointConfig: CheckpointConfig;
   private autoWatermarkIntervalMs: number;
@@ -64,6 +67,7 @@ export class Settings {
       autoWatermarkIntervalMs: this.autoWatermarkIntervalMs,
       bufferTimeoutMs: this.bufferTimeoutMs,
       stateBackend: this.stateBackend,
+      managedMemoryBytes: DEFAULT_MANAGED_MEMORY_BYTES,
       checkpointing,
       restartStrategy:
         this.restartStrategy ?? (restartByItself ? RestartStrategies.exponentialDelayRestart() : RestartStrategies.noRestart()),

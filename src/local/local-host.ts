@@ -22,6 +22,7 @@ import { ALL_LOCAL_OPTIONS, LocalOptions } from './local-options.ts';
 import { findProgramSource } from './program-source.ts';
 import { ProgressDisplay } from './progress-display.ts';
 import { ReplayedJobs } from './replayed-jobs.ts';
+import { createSpillStorage } from './spill-storage.ts';
 
 export interface LocalHostOptions {
   /** Configuration under what the program sets itself, by Flink's keys. */
@@ -95,6 +96,7 @@ export function createLocalHost(options: LocalHostOptions = {}): LocalHost {
       const cluster = new MiniCluster({
         logger: log,
         fileSystem: new LocalFileSystem(),
+        createSpillStorage,
         ...(createTaskExecutor && { createTaskExecutor }),
       });
       const { dispatcher } = cluster;
@@ -103,7 +105,9 @@ export function createLocalHost(options: LocalHostOptions = {}): LocalHost {
       jobs.add(submission.jobGraph, dispatcher);
       interrupts.add(job);
       try {
-        await cluster.submit(submission, program);
+        const { managedBytesPerSlot } = divideConfiguredMemory(configuration, assignSlots(submission.jobGraph).slotCount);
+        const settings = { ...submission.settings, managedMemoryBytes: managedBytesPerSlot };
+        await cluster.submit({ ...submission, settings }, program);
       } catch (error) {
         interrupts.remove(job);
         throw error;

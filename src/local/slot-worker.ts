@@ -17,6 +17,7 @@ import { ProgramReplay } from './program-replay.ts';
 import { importProgram } from './program-source.ts';
 import { PROGRAM_GATEWAY, REPLAY_GATEWAY } from './replay-gateways.ts';
 import type { SlotWorkerData } from './slot-thread.ts';
+import { createSpillStorage } from './spill-storage.ts';
 import { redirectOutput } from './worker-output.ts';
 
 const { port, slot, doorbell, logLevel, source, configuration } = workerData as SlotWorkerData;
@@ -86,6 +87,7 @@ serveSlot(
     programOf: (jobId) => replay.programOf(jobId),
     jobReleased: (jobId) => replay.release(jobId),
     openCheckpointStorage,
+    createSpillStorage,
   },
 );
 connection.serve(REPLAY_GATEWAY, replay);

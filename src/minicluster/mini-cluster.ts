@@ -7,6 +7,7 @@ import { FileCheckpointStorage } from '../checkpoint/index.ts';
 import { type JobId, type Logger, type Platform, silentLogger, systemPlatform } from '../common/index.ts';
 import { type FileSystem, MemoryFileSystem } from '../filesystem/index.ts';
 import { Dispatcher } from '../jobmanager/index.ts';
+import { MemorySpillStorage, type SpillStorage } from '../memory/index.ts';
 import { MetricRegistry } from '../metrics/index.ts';
 import type { Program } from '../operators/index.ts';
 import type { DispatcherGateway, JobMasterGateway, JobSubmission, TaskExecutorGateway } from '../protocol/index.ts';
@@ -17,6 +18,8 @@ export interface MiniClusterOptions {
   readonly logger?: Logger;
   /** Where checkpoints and savepoints go; in memory unless given. */
   readonly fileSystem?: FileSystem;
+  /** Where state goes that does not fit in managed memory; in memory unless given. */
+  readonly createSpillStorage?: () => SpillStorage;
   /** Makes what runs the tasks, from how they reach their job masters. */
   readonly createTaskExecutor?: (jobMasterOf: (jobId: JobId) => JobMasterGateway) => TaskExecutorGateway;
 }
@@ -41,6 +44,7 @@ export class MiniCluster {
         logger,
         metrics,
         channels: new LocalChannels(),
+        createSpillStorage: options.createSpillStorage ?? (() => new MemorySpillStorage()),
         programOf: (jobId) => this.programs.get(jobId) ?? new Map(),
         jobMasterOf,
         checkpointStorageOf: (jobId) => {

@@ -54,6 +54,8 @@ export interface ExecutionSettings {
   /** How long written records may wait for their buffer to fill; 0: not at all, −1: as long as it takes. */
   readonly bufferTimeoutMs: number;
   readonly stateBackend: 'hashmap' | 'hashlog';
+  /** The managed memory of each slot, which holds state off the heap; the host knows what it has. */
+  readonly managedMemoryBytes: number;
   readonly checkpointing: CheckpointSettings;
   readonly restartStrategy: RestartStrategySettings;
   /** The savepoint or retained checkpoint to start from. */

@@ -5,6 +5,7 @@
 import { type JobId, type Logger, MillraceError, type Platform, serializeError } from '../common/index.ts';
 import type { CoordinatorEvent } from '../connector/index.ts';
 import { consumersOf, isPointwise, producersOf } from '../graph/index.ts';
+import { ManagedMemory, type SpillStorage } from '../memory/index.ts';
 import { type MetricGroup, type MetricRegistry, metricValue } from '../metrics/index.ts';
 import type { ChannelWriter } from '../network/index.ts';
 import type { Accumulator, KeySelector, Program } from '../operators/index.ts';
@@ -55,6 +56,8 @@ export interface TaskExecutorDependencies {
   programOf(jobId: JobId): Program;
   jobMasterOf(jobId: JobId): JobMasterGateway;
   checkpointStorageOf(jobId: JobId): TaskCheckpointStorage;
+  /** Where state goes that does not fit in managed memory. */
+  createSpillStorage(): SpillStorage;
 }
 
 type Accumulators = Map<string, Accumulator<unknown, unknown>>;
@@ -64,6 +67,8 @@ interface JobTasks {
   readonly tasks: Map<string, StreamTask>;
   /** By subtask: those of its last attempt. */
   readonly accumulators: Map<string, Accumulators>;
+  /** What state off the heap takes and spills to; made when a task first needs it. */
+  stateMemory: { readonly memory: ManagedMemory; readonly spill: SpillStorage } | undefined;
 }
 
 export class TaskExecutor implements TaskExecutorGateway {
@@ -144,6 +149,7 @@ export class TaskExecutor implements TaskExecutorGateway {
   }
 
   async releaseJob(jobId: JobId): Promise<void> {
+    this.jobs.get(jobId)?.stateMemory?.spill.dispose();
     this.jobs.delete(jobId);
     this.dependencies.channels.release(jobId);
   }
@@ -151,10 +157,19 @@ export class TaskExecutor implements TaskExecutorGateway {
   private jobTasks(jobId: JobId): JobTasks {
     let job = this.jobs.get(jobId);
     if (job === undefined) {
-      job = { tasks: new Map(), accumulators: new Map() };
+      job = { tasks: new Map(), accumulators: new Map(), stateMemory: undefined };
       this.jobs.set(jobId, job);
     }
     return job;
+  }
+
+  private stateMemory(jobId: JobId, job: JobTasks, managedMemoryBytes: number) {
+    if (job.stateMemory === undefined) {
+      const memory = new ManagedMemory(managedMemoryBytes);
+      memory.registerMetrics(this.dependencies.metrics.group(jobId, 'Status', 'Memory'));
+      job.stateMemory = { memory, spill: this.dependencies.createSpillStorage() };
+    }
+    return job.stateMemory;
   }
 
   private task(attempt: ExecutionAttemptId): StreamTask | undefined {
@@ -205,7 +220,15 @@ export class TaskExecutor implements TaskExecutorGateway {
         mailbox: { execute: (mail) => mailbox.post(mail) },
         accumulators,
         createKeyedStateBackend: (range) =>
-          createKeyedStateBackend({ clock, maxParallelism: vertex.maxParallelism, keyGroupRange: range }),
+          createKeyedStateBackend({
+            clock,
+            maxParallelism: vertex.maxParallelism,
+            keyGroupRange: range,
+            backend: settings.stateBackend,
+            operatorId: `${taskName}-${attempt.subtaskIndex}`,
+            scheduler: platform.scheduler,
+            ...(settings.stateBackend === 'hashlog' ? this.stateMemory(attempt.jobId, job, settings.managedMemoryBytes) : {}),
+          }),
         createOperatorStateBackend: () => createOperatorStateBackend(),
         sendToCoordinator: (operatorId, event) => master.operatorEventFromTask(attempt, operatorId, event),
       },

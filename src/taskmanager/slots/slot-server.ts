@@ -3,6 +3,7 @@
  * of the thread.
  */
 import type { JobId, Logger, LogLevel, Platform } from '../../common/index.ts';
+import type { SpillStorage } from '../../memory/index.ts';
 import { MetricRegistry } from '../../metrics/index.ts';
 import { ThreadDoorbell } from '../../network/index.ts';
 import type { Program } from '../../operators/index.ts';
@@ -28,13 +29,14 @@ export interface SlotServerDependencies {
   programOf(jobId: JobId): Program;
   jobReleased(jobId: JobId): void;
   openCheckpointStorage(settings: CheckpointSettings): TaskCheckpointStorage;
+  createSpillStorage(): SpillStorage;
 }
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /** Serves the slot from now on. */
 export function serveSlot({ slot, doorbell, logLevel }: SlotServerOptions, dependencies: SlotServerDependencies): void {
-  const { platform, connection, programOf, jobReleased, openCheckpointStorage } = dependencies;
+  const { platform, connection, programOf, jobReleased, openCheckpointStorage, createSpillStorage } = dependencies;
   const master = connection.gateway(SLOT_MASTER_GATEWAY);
   const logger: Logger = {
     log(level, message, fields) {
@@ -50,6 +52,7 @@ export function serveSlot({ slot, doorbell, logLevel }: SlotServerOptions, depen
     metrics: new MetricRegistry(platform.clock),
     channels,
     bell,
+    createSpillStorage,
     programOf,
     jobMasterOf: () => master,
     checkpointStorageOf: (jobId) => storages.get(jobId) as TaskCheckpointStorage,
