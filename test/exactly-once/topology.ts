@@ -1,0 +1,119 @@
+/**
+ * A job under test as data: its sources, and steps that make a graph of them. Any list of steps is a graph: what a step takes is a
+ * position among the streams that there are by then. What nobody takes goes to the sinks.
+ */
+import {
+  type DataStream,
+  type SingleOutputStreamOperator,
+  type StreamExecutionEnvironment,
+  WatermarkStrategy,
+} from '../../src/index.ts';
+import type { Item } from './item.ts';
+import { ReplayableSource, type TimedItem } from './replayable-source.ts';
+import { counted, countedModel, type Step, type StepContext, stepDefinition, takesTwo } from './steps.ts';
+import type { TransactionalSink } from './transactional-sink.ts';
+
+export interface Topology {
+  /** By source, then by split. */
+  readonly sources: readonly (readonly (readonly TimedItem[])[])[];
+  readonly steps: readonly Step[];
+  /** Whether ends are counted by key; in turn. */
+  readonly countedEnds: readonly boolean[];
+  readonly maxParallelism: number;
+  readonly chaining: boolean;
+}
+
+/** Of sources, steps and ends, in turn. */
+export type Parallelisms = readonly number[];
+
+/** How far records of a split may be out of order. */
+export const OUT_OF_ORDERNESS_MS = 10;
+/** A step that would put out more is left out. */
+const MOST_RECORDS = 1500;
+
+function ends<S>(steps: readonly Step[], sources: readonly S[], apply: (step: Step, first: S, second: S) => readonly S[]): S[] {
+  const streams = [...sources];
+  const taken = new Set<S>();
+  for (const step of steps) {
+    const first = streams[step.input % streams.length] as S;
+    const second = streams[step.second % streams.length] as S;
+    const outputs = apply(step, first, second);
+    streams.push(...outputs);
+    if (outputs.length === 0) continue;
+    taken.add(first);
+    if (takesTwo(step.kind)) taken.add(second);
+  }
+  return streams.filter((stream) => !taken.has(stream));
+}
+
+export interface ResolvedTopology extends Topology {
+  /** What the sinks must have in the end, sorted. */
+  readonly expected: readonly string[];
+}
+
+/** Leaves out the steps that would put out too much, and says what is right. */
+export function resolveTopology(topology: Topology): ResolvedTopology {
+  const { sources, countedEnds } = topology;
+  const steps: Step[] = [];
+  const outputs = ends(
+    topology.steps,
+    sources.map((splits) => splits.flat().map(({ k, v, t }): Item => ({ k, v, t }))),
+    (step, first, second) => {
+      const streams = stepDefinition(step.kind).model(step, first, second);
+      if (streams.some((items) => items.length > MOST_RECORDS)) return [];
+      steps.push(step);
+      return streams;
+    },
+  );
+  const expected = outputs.flatMap((items, i) => (isCounted(countedEnds, i) ? countedModel(items) : items).map(written(i)));
+  return { ...topology, steps, expected: expected.sort() };
+}
+
+/** Builds the program. Every operator has a uid that stays the same at any parallelism. */
+export function buildTopology(
+  env: StreamExecutionEnvironment,
+  { sources, steps, countedEnds, maxParallelism, chaining }: ResolvedTopology,
+  parallelisms: Parallelisms,
+  sink: TransactionalSink<string>,
+  context: StepContext,
+): void {
+  let operators = 0;
+  const nextParallelism = (): number => parallelisms[operators % parallelisms.length] as number;
+  const set = (operator: SingleOutputStreamOperator<Item>, chained: boolean): SingleOutputStreamOperator<Item> => {
+    operator.uid(`operator-${operators++}`);
+    return chained ? operator : operator.disableChaining();
+  };
+  env.setMaxParallelism(maxParallelism);
+  if (!chaining) env.disableOperatorChaining();
+  const widths = new Map<DataStream<Item>, number>();
+  const strategy = WatermarkStrategy.forBoundedOutOfOrderness<Item>(OUT_OF_ORDERNESS_MS);
+  const roots = sources.map((splits): DataStream<Item> => {
+    const parallelism = nextParallelism();
+    env.setParallelism(parallelism);
+    const root = set(env.fromSource(new ReplayableSource(splits, context.faults), strategy), true);
+    widths.set(root, parallelism);
+    return root;
+  });
+  const apply = (step: Step, first: DataStream<Item>, second: DataStream<Item>): DataStream<Item>[] => {
+    const forward = step.exchange === 'FORWARD' || step.kind === 'DIAMOND';
+    const parallelism = step.kind === 'WINDOW_ALL' ? 1 : forward ? (widths.get(first) as number) : nextParallelism();
+    env.setParallelism(parallelism);
+    const [operator, ...others] = stepDefinition(step.kind).program(step, first, second, context);
+    set(operator, step.chained);
+    for (const stream of [operator, ...others]) widths.set(stream, parallelism);
+    return [operator, ...others];
+  };
+  ends(steps, roots, apply).forEach((stream, i) => {
+    env.setParallelism(nextParallelism());
+    const end = isCounted(countedEnds, i) ? set(counted(stream, context), true) : stream;
+    end.map(written(i)).uid(`written-${i}`).sinkTo(sink).uid(`sink-${i}`);
+  });
+}
+
+function isCounted(countedEnds: readonly boolean[], end: number): boolean {
+  return countedEnds[end % countedEnds.length] ?? false;
+}
+
+function written(end: number): (item: Item) => string {
+  return ({ k, v, t }) => `${end}: ${k} ${v} ${t}`;
+}

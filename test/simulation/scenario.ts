@@ -1,0 +1,360 @@
+/**
+ * A job under test, what happens to it, and the judgement: whatever happens, the job comes to its end, and what its sinks have
+ * committed then is exactly what is right.
+ *
+ * Everything is decided by the scenario and its seed: a run can be repeated step by step.
+ */
+import { createHash } from 'node:crypto';
+import { FileCheckpointStorage } from '../../src/checkpoint/index.ts';
+import { type MillraceError, type Random, seededRandom, toError } from '../../src/common/index.ts';
+import { type FileSystem, joinPath } from '../../src/filesystem/index.ts';
+import { VirtualClock } from '../../src/testing/index.ts';
+import type { FaultPoint, Faults } from '../exactly-once/faults.ts';
+import { buildTopology, type Parallelisms, type ResolvedTopology } from '../exactly-once/topology.ts';
+import { TransactionalSink } from '../exactly-once/transactional-sink.ts';
+import { type Mutation, NO_MUTATION } from './mutations.ts';
+import { SimulatedCluster } from './simulated-cluster.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
+import type { ExecutorsOptions } from './simulated-executors.ts';
+import { SimulatedProcess } from './simulated-process.ts';
+
+export interface CheckpointingScenario {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly alignment: 'ALIGNED' | 'UNALIGNED' | 'ALIGNED_WITH_TIMEOUT';
+  readonly alignedTimeoutMs: number;
+  readonly maxConcurrent: number;
+  readonly inlineThresholdBytes: number;
+}
+
+/** How a run of the job ends, if it does not finish before. */
+export type RunEnd = { readonly how: 'FINISH' } | { readonly how: 'STOP' | 'CANCEL' | 'CRASH'; readonly afterMs: number };
+
+export interface RunScenario {
+  readonly parallelisms: Parallelisms;
+  readonly end: RunEnd;
+}
+
+/** What goes wrong, by chance, in the time before `healedAfterMs`. */
+export interface Adversity {
+  readonly healedAfterMs: number;
+  /** How likely a call of the program's code fails. */
+  readonly failureRates: Partial<Record<FaultPoint, number>>;
+  readonly diskFailureRate: number;
+  readonly diskDelayMs: number;
+  /** When the disk is full. */
+  readonly diskFull: readonly { readonly fromMs: number; readonly toMs: number }[];
+  /** How likely a message of a checkpoint gets lost. */
+  readonly lossRate: number;
+  /** When the connection to a process of tasks breaks. */
+  readonly losesProcessAtMs: readonly number[];
+  /** When a savepoint is asked for. */
+  readonly savepointsAtMs: readonly number[];
+}
+
+export interface Scenario {
+  readonly seed: number;
+  readonly topology: ResolvedTopology;
+  readonly checkpointing: CheckpointingScenario;
+  readonly executors: ExecutorsOptions;
+  readonly stateBackend: 'hashmap' | 'hashlog';
+  readonly bufferTimeoutMs: number;
+  readonly autoWatermarkIntervalMs: number;
+  readonly adversity: Adversity;
+  /** The last one finishes. */
+  readonly runs: readonly RunScenario[];
+}
+
+export interface Outcome {
+  /** Of every event, in order. */
+  readonly hash: string;
+  readonly events: number;
+  readonly virtualMs: number;
+  /** What is wrong; absent if nothing is. */
+  readonly violation?: string;
+}
+
+const CHECKPOINTS = '/checkpoints';
+const SAVEPOINTS = '/savepoints';
+/** A job that has not ended by then never will. */
+const LIMIT_MS = 120_000;
+
+/** @param trace gets every event */
+export async function runScenario(
+  scenario: Scenario,
+  {
+    faults,
+    mutation = NO_MUTATION,
+    trace,
+  }: { readonly faults?: Faults; readonly mutation?: Mutation; readonly trace?: (event: string) => void } = {},
+): Promise<Outcome> {
+  const run = new ScenarioRun(scenario, mutation, faults, trace);
+  let violation: string | undefined;
+  try {
+    await run.play();
+    violation = run.judge();
+  } catch (error) {
+    violation = toError(error).message;
+  }
+  return { ...run.outcome(), ...(violation === undefined ? {} : { violation }) };
+}
+
+interface RestorePoint {
+  readonly checkpointId: number;
+  readonly path: string;
+}
+
+class ScenarioRun {
+  readonly #scenario: Scenario;
+  readonly #mutation: Mutation;
+  readonly #clock = new VirtualClock();
+  readonly #random: Random;
+  readonly #disk: SimulatedDisk;
+  readonly #sink: TransactionalSink<string>;
+  readonly #faults: Faults;
+  readonly #hash = createHash('sha256');
+  readonly #trace: ((event: string) => void) | undefined;
+  #events = 0;
+  #starts = 0;
+
+  constructor(scenario: Scenario, mutation: Mutation, faults: Faults | undefined, trace: ((event: string) => void) | undefined) {
+    this.#scenario = scenario;
+    this.#mutation = mutation;
+    this.#trace = trace;
+    this.#random = seededRandom(scenario.seed);
+    const { adversity } = scenario;
+    this.#faults = faults ?? this.#randomFaults(this.#fork());
+    this.#sink = new TransactionalSink<string>(this.#faults);
+    this.#disk = new SimulatedDisk({
+      random: this.#fork(),
+      faults: () => ({
+        maxDelayMs: adversity.diskDelayMs,
+        failureRate: this.#isHealed ? 0 : adversity.diskFailureRate,
+      }),
+      isFull: () => adversity.diskFull.some(({ fromMs, toMs }) => this.#nowMs >= fromMs && this.#nowMs < toMs),
+      onOperation: (verb, path) => this.#record(`disk ${verb} ${path}`),
+    });
+  }
+
+  async play(): Promise<void> {
+    let from: RestorePoint | undefined;
+    for (const run of this.#scenario.runs) {
+      const ended = await this.#playRun(run, from);
+      if (ended === 'FINISHED') return;
+      from = ended;
+    }
+    throw new Error('the last run did not finish');
+  }
+
+  judge(): string | undefined {
+    const committed = [...this.#sink.values].sort();
+    const { expected } = this.#scenario.topology;
+    if (committed.length === expected.length && committed.every((line, i) => line === expected[i])) return undefined;
+    return `the committed output is wrong: ${difference(expected, committed)}`;
+  }
+
+  outcome(): Omit<Outcome, 'violation'> {
+    return { hash: this.#hash.copy().digest('hex'), events: this.#events, virtualMs: this.#nowMs };
+  }
+
+  /** Runs the job, again after crashes that nobody planned, until it ends as it should. @returns what to go on from */
+  async #playRun(run: RunScenario, start: RestorePoint | undefined): Promise<'FINISHED' | RestorePoint | undefined> {
+    let from = start;
+    for (;;) {
+      const cluster = await this.#drive(this.#startCluster(run, from));
+      const ended = await this.#drive(Promise.race([this.#watch(cluster, run.end), this.#crashLater(cluster, run.end)]));
+      this.#record(`the run ended: ${ended}`);
+      cluster.process.kill();
+      if (ended === 'FINISHED') return 'FINISHED';
+      if (ended === 'CRASH') this.#disk.crash();
+      from = await this.#drive(this.#newest(from));
+      if (ended === run.end.how) return from;
+      if (ended !== 'FAILED') throw new Error(`a run that was to ${run.end.how} came to ${ended}`);
+    }
+  }
+
+  #startCluster({ parallelisms }: RunScenario, from: RestorePoint | undefined): Promise<SimulatedCluster> {
+    const { topology, executors } = this.#scenario;
+    this.#record(`start ${++this.#starts} from ${from?.path ?? 'nothing'}, parallelism ${parallelisms}`);
+    return SimulatedCluster.start(
+      (env, process) =>
+        buildTopology(env, topology, parallelisms, this.#sink, { faults: this.#faults, clock: process, random: this.#fork() }),
+      this.#configuration(from),
+      executors,
+      {
+        process: new SimulatedProcess(this.#clock),
+        random: this.#fork(),
+        mount: (process) => this.#disk.mount(process),
+        mutation: this.#mutation,
+        loses: (message) => {
+          const lost = !this.#isHealed && this.#random.next() < this.#scenario.adversity.lossRate;
+          if (lost) this.#record(`${message} is lost`);
+          return lost;
+        },
+        record: (event) => this.#record(event),
+      },
+    );
+  }
+
+  #configuration(from: RestorePoint | undefined): Record<string, unknown> {
+    const { checkpointing, stateBackend, bufferTimeoutMs, autoWatermarkIntervalMs } = this.#scenario;
+    const { intervalMs, timeoutMs, alignment, alignedTimeoutMs, maxConcurrent, inlineThresholdBytes } = checkpointing;
+    const checkpoints = 'execution.checkpointing';
+    return {
+      'pipeline.auto-watermark-interval': autoWatermarkIntervalMs,
+      'execution.buffer-timeout.interval': bufferTimeoutMs,
+      'state.backend.type': stateBackend,
+      [`${checkpoints}.interval`]: intervalMs,
+      [`${checkpoints}.timeout`]: timeoutMs,
+      [`${checkpoints}.unaligned.enabled`]: alignment !== 'ALIGNED',
+      [`${checkpoints}.aligned-checkpoint-timeout`]: alignment === 'ALIGNED_WITH_TIMEOUT' ? alignedTimeoutMs : 0,
+      [`${checkpoints}.max-concurrent-checkpoints`]: alignment === 'ALIGNED' ? maxConcurrent : 1,
+      [`${checkpoints}.tolerable-failed-checkpoints`]: 1_000_000,
+      [`${checkpoints}.dir`]: CHECKPOINTS,
+      [`${checkpoints}.savepoint-dir`]: SAVEPOINTS,
+      [`${checkpoints}.externalized-checkpoint-retention`]: 'RETAIN_ON_CANCELLATION',
+      [`${checkpoints}.data-inline-threshold`]: inlineThresholdBytes,
+      'restart-strategy.type': 'fixed-delay',
+      'restart-strategy.fixed-delay.attempts': 1_000_000,
+      'restart-strategy.fixed-delay.delay': 5,
+      ...(from === undefined ? {} : { 'execution.state-recovery.path': from.path }),
+    };
+  }
+
+  /** How the job ends, by itself or because it was told to. Until then, what goes wrong with it goes wrong. */
+  async #watch(
+    { client, process, executors }: SimulatedCluster,
+    end: RunEnd,
+  ): Promise<'FINISHED' | 'STOP' | 'CANCEL' | 'FAILED'> {
+    const { losesProcessAtMs, savepointsAtMs } = this.#scenario.adversity;
+    const at = (timeMs: number, act: () => void): void => {
+      if (timeMs >= this.#nowMs) process.setTimer(timeMs - this.#nowMs, () => executors.released || act());
+    };
+    const refused = (error: unknown): void => this.#record(toError(error).message);
+    const random = this.#fork();
+    for (const timeMs of losesProcessAtMs) at(timeMs, () => executors.loseOne(random));
+    for (const timeMs of savepointsAtMs) at(timeMs, () => void client.triggerSavepoint().catch(refused));
+    let stopped: Promise<unknown> = Promise.reject(new Error('nobody stops it'));
+    stopped.catch(() => {});
+    const stop = (): void => {
+      this.#record(end.how);
+      if (end.how === 'CANCEL') void client.cancel();
+      if (end.how !== 'STOP') return;
+      stopped = client.stopWithSavepoint();
+      // Tried again until it succeeds.
+      stopped.catch((error: unknown) => {
+        refused(error);
+        at(this.#nowMs + 20, stop);
+      });
+    };
+    if (end.how !== 'FINISH') at(this.#nowMs + end.afterMs, stop);
+    try {
+      await client.getJobExecutionResult();
+      return await stopped.then(
+        () => 'STOP' as const,
+        () => 'FINISHED' as const,
+      );
+    } catch (error) {
+      const { code, message, context } = error as MillraceError;
+      this.#record(`the job failed: ${message}`);
+      if (code === 'JOB_CANCELED') return 'CANCEL';
+      // The savepoint with which it stopped is complete, and what failed behind it is done again by the next run.
+      if (end.how === 'STOP' && String(context.path).startsWith(SAVEPOINTS)) return 'STOP';
+      // A disk that cannot be read when the job starts: somebody has to start it again.
+      if (code === 'FILE_SYSTEM_FAILED' && !this.#isHealed) return 'FAILED';
+      throw error;
+    }
+  }
+
+  #crashLater({ process, executors }: SimulatedCluster, end: RunEnd): Promise<'CRASH'> {
+    return new Promise((resolve) => {
+      if (end.how === 'CRASH') process.setTimer(end.afterMs, () => executors.released || resolve('CRASH'));
+    });
+  }
+
+  /** What to go on from: the newest complete checkpoint or savepoint on the disk. */
+  async #newest(known: RestorePoint | undefined): Promise<RestorePoint | undefined> {
+    const fileSystem = this.#quietMount();
+    const storage = new FileCheckpointStorage({ directory: CHECKPOINTS }, { fileSystem, random: this.#fork() });
+    let newest = known;
+    const folders = (await fileSystem.exists(CHECKPOINTS)) ? await fileSystem.list(CHECKPOINTS) : [];
+    for (const { path } of folders) {
+      for (const { checkpointId, error } of await storage.listCheckpoints(path)) {
+        if (error) throw new Error(`a checkpoint is damaged: ${error.message}`);
+        if (checkpointId > (newest?.checkpointId ?? 0)) newest = { checkpointId, path: joinPath(path, `chk-${checkpointId}`) };
+      }
+    }
+    const savepoints = (await fileSystem.exists(SAVEPOINTS)) ? await fileSystem.list(SAVEPOINTS) : [];
+    for (const { path } of savepoints) {
+      if (!(await fileSystem.exists(joinPath(path, '_metadata')))) continue;
+      const { checkpointId } = await storage.readMetadata(path);
+      if (checkpointId > (newest?.checkpointId ?? 0)) newest = { checkpointId, path };
+    }
+    return newest;
+  }
+
+  #quietMount(): FileSystem {
+    return this.#disk.mount(new SimulatedProcess(this.#clock), 'QUIET');
+  }
+
+  /** Lets virtual time pass until the promise is settled. */
+  async #drive<R>(promise: Promise<R>): Promise<R> {
+    let settled = false;
+    const done = (): void => void (settled = true);
+    promise.then(done, done);
+    await this.#clock.advanceByAsync(0);
+    while (!settled) {
+      const nextMs = this.#clock.nextTimerMs;
+      if (nextMs === undefined) throw new Error('the job is stuck: nobody waits for anything');
+      if (nextMs > LIMIT_MS) throw new Error(`the job does not end: it still runs after ${LIMIT_MS} ms`);
+      await this.#clock.advanceToAsync(nextMs);
+    }
+    return promise;
+  }
+
+  #randomFaults(random: Random): Faults {
+    const { failureRates } = this.#scenario.adversity;
+    return {
+      at: (point) => {
+        const rate = failureRates[point];
+        if (rate === undefined || this.#isHealed || random.next() >= rate) return;
+        this.#record(`fault in ${point}`);
+        throw new Error(`a fault in ${point}`);
+      },
+    };
+  }
+
+  #record(event: string): void {
+    const line = `${this.#nowMs.toFixed(3)} ${event}`;
+    this.#events++;
+    this.#hash.update(line).update('\n');
+    this.#trace?.(line);
+  }
+
+  #fork(): Random {
+    return seededRandom(Math.floor(this.#random.next() * 2 ** 32));
+  }
+
+  get #nowMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  get #isHealed(): boolean {
+    return this.#nowMs >= this.#scenario.adversity.healedAfterMs;
+  }
+}
+
+function difference(expected: readonly string[], committed: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const line of committed) counts.set(line, (counts.get(line) ?? 0) + 1);
+  for (const line of expected) counts.set(line, (counts.get(line) ?? 0) - 1);
+  const shown = (wanted: (n: number) => boolean): string => {
+    const lines = [...counts]
+      .filter(([, n]) => wanted(n))
+      .map(([line, n]) => (Math.abs(n) === 1 ? line : `${line} (${Math.abs(n)} times)`));
+    return lines.length === 0
+      ? 'nothing'
+      : `${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ` and ${lines.length - 5} more` : ''}`;
+  };
+  return `too much is ${shown((n) => n > 0)}; missing is ${shown((n) => n < 0)} (${expected.length} records expected)`;
+}

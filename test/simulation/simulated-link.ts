@@ -1,0 +1,24 @@
+/**
+ * A connection on which messages take their time and never overtake each other. Messages on different links do.
+ */
+import type { Clock, Random } from '../../src/common/index.ts';
+
+export class SimulatedLink {
+  readonly #maxDelayMs: number;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #lastMs = 0;
+
+  constructor(maxDelayMs: number, clock: Clock, random: Random) {
+    this.#maxDelayMs = maxDelayMs;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  send(deliver: () => void): void {
+    const nowMs = this.#clock.monotonicMs();
+    // The square makes most messages fast and a few of them slow.
+    this.#lastMs = Math.max(this.#lastMs, nowMs + this.#random.next() ** 2 * this.#maxDelayMs);
+    this.#clock.setTimer(this.#lastMs - nowMs, deliver);
+  }
+}
