@@ -96,7 +96,10 @@ export class ProgramReplay implements ReplayGateway {
   standstill(): void {
     if (this.wanted === undefined) return;
     this.options.keepAlive(true);
-    this.failure = new MillraceError('INVALID_PROGRAM', 'it came to its end, or waits for something that does not happen here');
+    this.failure = new MillraceError(
+      'INVALID_PROGRAM',
+      'it came to its end, or waits for something that does not happen here, as the records of executeAndCollect() do not come here',
+    );
     this.wanted.reject(this.failure);
   }
 

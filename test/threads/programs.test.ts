@@ -111,6 +111,49 @@ const kept: unknown[] = [];
 env.fromSequence(1, 1000).rebalance().map((x) => { for (let i = 0; i < 1e6; i++) kept.push({ x, i }); return x; }).discard();
 await env.execute('Greedy');
 `,
+  'collect.ts': `import { CollectSink, StreamExecutionEnvironment } from 'millrace';
+const env = StreamExecutionEnvironment.getExecutionEnvironment({ 'parallelism.default': 2 });
+const sink = new CollectSink<bigint>();
+const stream = env.fromSequence(1, 500).rebalance().map((x) => BigInt(x));
+let collected: bigint[];
+if (process.argv[2] === 'sink') {
+  stream.sinkTo(sink);
+  await env.execute('Collecting');
+  collected = sink.values;
+} else collected = await stream.executeAndCollect();
+console.log(collected.length, collected.reduce((a, b) => a + b));
+env.fromCollection(collected).rebalance().map((x) => x).print();
+await env.execute('Next');
+`,
+  'endless.ts': `import { DataGeneratorSource, StreamExecutionEnvironment, WatermarkStrategy } from 'millrace';
+const env = StreamExecutionEnvironment.getExecutionEnvironment({ 'parallelism.default': 2 });
+env.fromSource(new DataGeneratorSource((i) => i, 'unbounded', { ratePerSecond: 1000 }), WatermarkStrategy.noWatermarks<number>())
+  .rebalance().map((x) => { if (x === 10) console.log('ten'); return x; }).discard();
+try {
+  await env.execute('Endless');
+} finally {
+  console.log('put away');
+}
+`,
+  'checkpoints.ts': `import { appendFileSync, existsSync } from 'node:fs';
+import { DataGeneratorSource, StreamExecutionEnvironment, WatermarkStrategy } from 'millrace';
+const env = StreamExecutionEnvironment.getExecutionEnvironment({ 'parallelism.default': 2 });
+env.enableCheckpointing(50).setRestartStrategy({ type: 'fixed-delay', attempts: 3, delayMs: 1 });
+env.fromSource(new DataGeneratorSource((i) => i, 4000, { ratePerSecond: 4000 }), WatermarkStrategy.noWatermarks<number>())
+  .map((x) => {
+    if (x > 2500 && !existsSync('crashed')) {
+      appendFileSync('crashed', 'x');
+      process.exit(9);
+    }
+    return { key: x % 10, count: 1, sum: x };
+  })
+  .keyBy((x) => x.key)
+  .reduce((a, b) => ({ key: a.key, count: a.count + b.count, sum: a.sum + b.sum }))
+  .filter((x) => x.count === 400)
+  .map((x) => x.key + '=' + x.sum)
+  .print();
+await env.execute('Checkpointed');
+`,
   'job.test.ts': `import { test } from 'node:test';
 import { StreamExecutionEnvironment } from 'millrace';
 test('runs', async () => {
@@ -206,6 +249,35 @@ describe('a program whose slots are threads', { concurrency: 3 }, () => {
     assert.equal(restarted.stdout, 'survived\n');
     assert.equal(restarted.exitCode, 0);
     assert.ok(existsSync(join(folder, 'exited-restart')));
+  });
+
+  test('goes on from its newest checkpoint when a slot was lost, with every record counted once', async () => {
+    const { stdout, stderr, exitCode } = await startProcess(folder, [...NODE, 'checkpoints.ts'], { MILLRACE_LOG: 'warn' })
+      .outcome;
+    assert.match(stderr, /restarts from checkpoint \d+, because .* Slot [01] was lost: process\.exit\(9\)/);
+    const expected = Array.from({ length: 10 }, (_, key) => `${key}=${400 * key + (399 * 400 * 10) / 2}`);
+    assert.deepEqual([...new Set(withoutPrefix(stdout))].sort(), expected);
+    assert.equal(exitCode, 0);
+  });
+
+  test('gets what its sinks collect, and cannot build another job from it', async () => {
+    const [collected, sink] = await Promise.all([node(folder, 'collect.ts'), node(folder, 'collect.ts', 'sink')]);
+    for (const { stdout } of [collected, sink]) assert.equal(stdout, '500 125250n\n');
+    assert.match(collected.stderr, /did not get to job 'Next', its 2nd job: .*executeAndCollect/);
+    assert.match(
+      sink.stderr,
+      /did not get to job 'Next', its 2nd job: What a CollectSink collects is on the program's own thread only/,
+    );
+  });
+
+  test('is canceled by Ctrl-C, and puts away what it has', async () => {
+    const { child, printed, outcome } = startProcess(folder, [...NODE, 'endless.ts']);
+    await printed('ten');
+    child.kill('SIGINT');
+    const { stdout, stderr, exitCode } = await outcome;
+    assert.equal(stdout, 'ten\nput away\n');
+    assert.match(stderr, /^Canceling 'Endless'\. Press Ctrl-C again to exit at once\.\n/);
+    assert.equal(exitCode, 130);
   });
 
   test('fails with an error that nothing caught', async () => {

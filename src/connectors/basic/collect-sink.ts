@@ -7,7 +7,7 @@
  * restore commits again carries the id that it had, and is passed over. A program that is started anew from a checkpoint
  * cannot know which batches the earlier one has seen: it gets those that the checkpoint holds.
  */
-import type { TimerHandle } from '../../common/index.ts';
+import { MillraceError, type TimerHandle } from '../../common/index.ts';
 import type { Committer, CommittingSinkWriter, Sink, SinkInitContext } from '../../connector/index.ts';
 
 /** Values on their way to the program. */
@@ -17,20 +17,38 @@ export interface CollectedBatch<T> {
   readonly values: readonly T[];
 }
 
+let arrivesElsewhere = false;
+
+/** For a thread that runs the program once more, and whose sinks are not those that receive. */
+export function expectNoCollectedValues(): void {
+  arrivesElsewhere = true;
+}
+
 const MAX_BATCH_VALUES = 1000;
 const SEND_AFTER_MS = 10;
 
 export class CollectSink<T> implements Sink<T, CollectedBatch<T>> {
   readonly name = 'Collect Sink';
   readonly deliveryGuarantee = 'EXACTLY_ONCE';
-  /** What has arrived so far, in order for each subtask; empty if the sink has a callback. */
-  readonly values: T[] = [];
+  readonly #values: T[] = [];
   readonly #onValue: (value: T) => void;
   readonly #seen = new Set<string>();
 
   /** @param onValue called with each value instead of keeping it */
   constructor(onValue?: (value: T) => void) {
-    this.#onValue = onValue ?? ((value) => this.values.push(value));
+    this.#onValue = onValue ?? ((value) => this.#values.push(value));
+  }
+
+  /**
+   * What has arrived so far, in order for each subtask; empty if the sink has a callback.
+   * @throws MillraceError `ILLEGAL_STATE` on a thread that runs the program once more, where nothing arrives
+   */
+  get values(): T[] {
+    if (!arrivesElsewhere) return this.#values;
+    throw new MillraceError(
+      'ILLEGAL_STATE',
+      "What a CollectSink collects is on the program's own thread only, so a job cannot be built from it when slots have threads of their own.",
+    );
   }
 
   createWriter(context: SinkInitContext): CommittingSinkWriter<T, CollectedBatch<T>> {

@@ -1,5 +1,5 @@
 export { BytesSource, type BytesSourceOptions, type BytesSplit } from './bytes-source.ts';
-export { CollectSink } from './collect-sink.ts';
+export { CollectSink, expectNoCollectedValues } from './collect-sink.ts';
 export { CollectionSource, type CollectionSplit } from './collection-source.ts';
 export { type DataGeneratorOptions, DataGeneratorSource, type GeneratorSplit } from './data-generator-source.ts';
 export { DiscardingSink } from './discarding-sink.ts';
