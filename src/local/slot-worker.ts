@@ -7,7 +7,7 @@ import process from 'node:process';
 import { workerData } from 'node:worker_threads';
 import { installHost } from '../api/index.ts';
 import { serializeError, systemPlatform, userFrameOf } from '../common/index.ts';
-import { standardOutput } from '../connectors/basic/index.ts';
+import { expectNoCollectedValues, standardOutput } from '../connectors/basic/index.ts';
 import { SocketSource } from '../connectors/socket/index.ts';
 import { portTransport, RpcConnection } from '../rpc/index.ts';
 import { serveSlot } from '../taskmanager/index.ts';
@@ -64,6 +64,7 @@ process.on('unhandledRejection', (error) => {
 process.on('exit', (code) => gateway.exiting(code, userFrameOf(new Error())));
 process.on('beforeExit', () => replay.standstill());
 
+expectNoCollectedValues();
 installHost({
   random: systemPlatform.random,
   get stdout() {
