@@ -101,7 +101,8 @@ export class DataStream<T> {
   /** All records with equal keys go to the same subtask, and share state. */
   keyBy<K>(keySelector: KeySelector<T, K>): KeyedStream<T, K> {
     checkFunction(this.keyBy, keySelector, { methods: [] });
-    return new keyedStream.Class<T, K>(this.env, this.withPartitioner('HASH'), keySelector);
+    const refs = this.withPartitioner('HASH').map((ref) => ({ ...ref, keySelector }));
+    return new keyedStream.Class<T, K>(this.env, refs, keySelector);
   }
 
   /** Cuts the whole stream into windows, on one subtask: parallelism 1, whatever that of the environment is. */
@@ -177,7 +178,7 @@ export class DataStream<T> {
     const partition = partitionFunction(partitioner, keySelector);
     return new DataStream(
       this.env,
-      this.refs.map((ref) => ({ ...ref, partitioner: 'CUSTOM', partition })),
+      this.withPartitioner('CUSTOM').map((ref) => ({ ...ref, partition })),
     );
   }
 
@@ -258,7 +259,7 @@ export class DataStream<T> {
   }
 
   protected withPartitioner(partitioner: Partitioner): StreamRef[] {
-    return this.refs.map(({ partition: _, ...ref }) => ({ ...ref, partitioner }));
+    return this.refs.map(({ node, sideOutput }) => ({ node, ...(sideOutput === undefined ? {} : { sideOutput }), partitioner }));
   }
 
   private addSinkOperator(name: string, definition: OperatorDefinition): DataStreamSink<T> {

@@ -10,12 +10,14 @@ import {
   type StreamGraph,
   type StreamNode,
 } from '../graph/index.ts';
-import type { OperatorDefinition, PartitionFunction, Program } from '../operators/index.ts';
+import type { KeySelector, OperatorDefinition, PartitionFunction, Program } from '../operators/index.ts';
 
 /** What a stream stands for: the output of a node, and how its records are to be distributed. */
 export interface StreamRef {
   readonly node: number;
   readonly partitioner?: Partitioner;
+  /** With the partitioner HASH. */
+  readonly keySelector?: KeySelector<any, any>;
   /** With the partitioner CUSTOM. */
   readonly partition?: PartitionFunction;
   readonly sideOutput?: string;
@@ -132,8 +134,12 @@ function inheritSlotSharingGroups({ nodes, edges }: StreamGraph): void {
 }
 
 function withPartitioners({ definition, inputs }: OperatorSpec): OperatorDefinition {
-  if (!inputs.some((refs) => refs.some((ref) => ref.partition))) return definition;
-  return { ...definition, customPartitioners: inputs.map((refs) => refs.map((ref) => ref.partition)) };
+  const refs = inputs.flat();
+  return {
+    ...definition,
+    ...(refs.some((ref) => ref.keySelector) ? { hashSelectors: inputs.map((of) => of.map((ref) => ref.keySelector)) } : {}),
+    ...(refs.some((ref) => ref.partition) ? { customPartitioners: inputs.map((of) => of.map((ref) => ref.partition)) } : {}),
+  };
 }
 
 function foreignStream(): MillraceError {

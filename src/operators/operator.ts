@@ -158,6 +158,11 @@ export interface OperatorDefinition {
   readonly receiver?: (event: unknown) => void;
   /** By input; present if the input is keyed. */
   readonly keySelectors?: readonly (KeySelector<any> | undefined)[];
+  /**
+   * By input, then by edge of that input in the graph's order: what an edge with the partitioner HASH distributes by; present if
+   * there is one. Its consumer need not be keyed: `keyBy(…).map(…)`.
+   */
+  readonly hashSelectors?: readonly (readonly (KeySelector<any> | undefined)[])[];
   /** By input, then by edge of that input in the graph's order; present if an edge has the partitioner CUSTOM. */
   readonly customPartitioners?: readonly (readonly (PartitionFunction | undefined)[])[];
 }

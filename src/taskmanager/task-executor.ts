@@ -293,7 +293,7 @@ export class TaskExecutor implements TaskExecutorGateway {
       ),
     );
     const target = program.get(connection.targetOperatorId);
-    const keySelector = target?.keySelectors?.[edge.input];
+    const keySelector = target?.hashSelectors?.[edge.input]?.[connection.positionOfInput];
     const partition = target?.customPartitioners?.[edge.input]?.[connection.positionOfInput];
     const writer = createEdgeWriter(
       {
@@ -358,7 +358,8 @@ export class TaskExecutor implements TaskExecutorGateway {
         );
       }
       const { edge, targetOperatorId } = connection;
-      const keySelector = program.get(targetOperatorId)?.keySelectors?.[edge.input] as KeySelector<unknown> | undefined;
+      const keySelector: KeySelector<unknown> | undefined =
+        program.get(targetOperatorId)?.hashSelectors?.[edge.input]?.[connection.positionOfInput];
       restored.push({
         input: edge.input,
         records: await input.read(records),
