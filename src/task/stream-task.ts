@@ -79,8 +79,10 @@ export class StreamTask implements ThreadTask {
   private preparing = false;
   /** Called when operators have finished: checkpoints that came meanwhile. */
   private deferred: (() => void)[] = [];
-  /** The task ends when a checkpoint from this one on is complete. */
-  private lastCheckpointId: number | undefined;
+  /** Checkpoints after which nothing more comes: the task ends when one of them, or a later one, is complete. */
+  private readonly lastCheckpoints = new Set<number>();
+  /** Checkpoints that were given up, newer than the last one taken: what waits to take part in them does not. */
+  private readonly givenUp = new Set<number>();
   /** Of the savepoint with which the task stops. */
   private stopping: { readonly checkpointId: number; readonly drain: boolean } | undefined;
   /** The data ends for a savepoint that comes behind it. */
@@ -185,8 +187,8 @@ export class StreamTask implements ThreadTask {
     this.committing = this.committing
       .then(() => this.chain.notifyCheckpointComplete(checkpointId))
       .then(() => {
-        if (this.lastCheckpointId === undefined || checkpointId < this.lastCheckpointId) return;
-        this.lastCheckpointId = undefined;
+        if (![...this.lastCheckpoints].some((last) => last <= checkpointId)) return;
+        this.lastCheckpoints.clear();
         this.dependencies.mailbox.post(() => void this.leave());
       });
     this.committing.catch((error) => this.failLater(error));
@@ -195,6 +197,8 @@ export class StreamTask implements ThreadTask {
   notifyCheckpointAborted(checkpointId: number): void {
     if (isTerminal(this.state) || this.ending) return;
     this.dependencies.mailbox.post(() => {
+      this.givenUp.add(checkpointId);
+      this.lastCheckpoints.delete(checkpointId);
       this.checkpoints.aborted(checkpointId);
       if (this.input instanceof GateInput) this.input.barriers.aborted(checkpointId);
       if (this.stopping?.checkpointId === checkpointId) this.resume(this.stopping.drain);
@@ -297,6 +301,7 @@ export class StreamTask implements ThreadTask {
   }
 
   private startTriggered(barrier: CheckpointBarrier): void {
+    if (this.givenUp.has(barrier.checkpointId)) return;
     if (this.input instanceof GateInput) {
       this.input.barriers.trigger(barrier);
       return;
@@ -323,8 +328,13 @@ export class StreamTask implements ThreadTask {
   private performCheckpoint(barrier: CheckpointBarrier, info: AlignmentInfo, capture: () => InFlightCapture | undefined): void {
     const { checkpointId, options } = barrier;
     const take = (): void => {
+      if (this.givenUp.has(checkpointId)) {
+        if (options.stop !== undefined) this.resume(options.stop === 'TERMINATE');
+        return;
+      }
+      for (const older of this.givenUp) if (older < checkpointId) this.givenUp.delete(older);
       const finished = this.phase === 'FINISHED_DATA';
-      if (finished || options.stop !== undefined) this.lastCheckpointId ??= checkpointId;
+      if (finished || options.stop !== undefined) this.lastCheckpoints.add(checkpointId);
       if (options.stop !== undefined) this.stopping = { checkpointId, drain: options.stop === 'TERMINATE' };
       this.checkpoints.take(barrier, info, capture, finished);
     };
@@ -359,7 +369,6 @@ export class StreamTask implements ThreadTask {
   /** The savepoint with which the task was to stop came to nothing: it goes on, unless it has closed event time already. */
   private resume(drain: boolean): void {
     this.stopping = undefined;
-    this.lastCheckpointId = undefined;
     if (drain) {
       throw new MillraceError(
         'CHECKPOINT_FAILED',
