@@ -41,11 +41,14 @@ export class ProgramReplay implements ReplayGateway {
   private readonly context = new AsyncLocalStorage<true>();
   private readonly built: ReplayedJob[] = [];
   private readonly programs = new Map<JobId, Program>();
+  /** Of the jobs that the main thread has come to. */
   private jobIds: readonly JobId[] = [];
   private loading: Promise<void> | undefined;
   private waiting: (() => void)[] = [];
-  private wanted: { readonly index: number; readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
+  /** Those who wait for a job. */
+  private readonly wanted = new Map<number, PromiseWithResolvers<void>>();
   private failure: Error | undefined;
+  private stray: Error | undefined;
   private questions = 0;
 
   constructor(options: ProgramReplayOptions, gateway: ProgramGateway) {
@@ -81,52 +84,59 @@ export class ProgramReplay implements ReplayGateway {
   /** What the program finds in place of the host that runs jobs. */
   readonly execute: ProgramHost['execute'] = async ({ jobGraph }: JobSubmission, program: Program) => {
     const index = this.built.push({ graph: jobGraph, program }) - 1;
-    if (this.wanted?.index === index) this.wanted.resolve();
+    this.wanted.get(index)?.resolve();
     await this.turn();
     const client = new JobClient(this.jobIds[index] as JobId, this.dispatcher());
     return client;
   };
 
-  /** The program failed beside its top level, in what it had started. */
-  strayFailure(error: unknown): void {
-    this.fail(toError(error));
+  /**
+   * The program failed beside its top level, in what it had started. A promise that nobody waits for is a `main()` that the
+   * program comes from; anything else, such as a port that is taken, need not keep it from its job.
+   */
+  strayFailure(error: unknown, isRejection: boolean): void {
+    if (isRejection) this.fail(toError(error));
+    else this.stray ??= toError(error);
   }
 
   /** Nothing happens on the thread any more. */
   standstill(): void {
-    if (this.wanted === undefined) return;
+    if (this.wanted.size === 0) return;
     this.options.keepAlive(true);
-    this.failure = new MillraceError(
-      'INVALID_PROGRAM',
-      'it came to its end, or waits for something that does not happen here, as the records of executeAndCollect() do not come here',
+    this.fail(
+      this.stray ??
+        new MillraceError(
+          'INVALID_PROGRAM',
+          'it came to its end, or waits for something that does not happen here, as the records of executeAndCollect() do not come here',
+        ),
     );
-    this.wanted.reject(this.failure);
   }
 
   private async goOn(index: number, jobName: string): Promise<void> {
-    if (this.failure === undefined) {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      this.wanted = { index, resolve, reject };
-      for (const wake of this.waiting.splice(0)) wake();
-      this.loading ??= this.context.run(true, () => this.options.load()).catch((error: unknown) => this.fail(toError(error)));
-      this.updateKeepAlive();
-      await promise.catch((error: Error) => (this.failure = error));
-      this.wanted = undefined;
+    if (this.failure !== undefined) throw this.notReached(index, jobName, this.failure);
+    const wanted = Promise.withResolvers<void>();
+    this.wanted.set(index, wanted);
+    for (const wake of this.waiting.splice(0)) wake();
+    this.loading ??= this.context.run(true, () => this.options.load()).catch((error: unknown) => this.fail(toError(error)));
+    this.updateKeepAlive();
+    try {
+      await wanted.promise;
+    } catch (error) {
+      throw this.notReached(index, jobName, toError(error));
+    } finally {
+      this.wanted.delete(index);
       this.updateKeepAlive();
     }
-    if (this.failure !== undefined) throw this.notReached(index, jobName, this.failure);
   }
 
   private fail(error: Error): void {
     this.failure = error;
-    this.wanted?.reject(error);
+    for (const wanted of this.wanted.values()) wanted.reject(error);
   }
 
   /** Resolves when the program has to go on. */
   private async turn(): Promise<void> {
-    while (this.wanted === undefined || this.wanted.index < this.built.length) {
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
-    }
+    while (this.jobIds.length <= this.built.length) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   private dispatcher(): DispatcherGateway {
@@ -165,7 +175,7 @@ export class ProgramReplay implements ReplayGateway {
 
   /** An end that nobody will see otherwise: while the program is on its way, only what it does itself keeps the thread alive. */
   private updateKeepAlive(): void {
-    this.options.keepAlive(this.wanted === undefined || this.programs.size > 0 || this.questions > 0);
+    this.options.keepAlive(this.wanted.size === 0 || this.programs.size > 0 || this.questions > 0);
   }
 
   private notReached(index: number, jobName: string, why: Error): MillraceError {

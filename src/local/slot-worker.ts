@@ -46,9 +46,9 @@ process.on('warning', (warning) => {
   if (!replay.isReplaying) for (const listener of warn) listener(warning);
 });
 
-const failed = (error: unknown): void => {
+const failed = (error: unknown, isRejection: boolean): void => {
   if (replay.isReplaying) {
-    replay.strayFailure(error);
+    replay.strayFailure(error, isRejection);
     return;
   }
   gateway.failed(serializeError(error));
@@ -56,10 +56,10 @@ const failed = (error: unknown): void => {
 };
 process.on('uncaughtException', (error) => {
   // A program that deals with them itself goes on.
-  if (process.listenerCount('uncaughtException') === 1) failed(error);
+  if (process.listenerCount('uncaughtException') === 1) failed(error, false);
 });
 process.on('unhandledRejection', (error) => {
-  if (process.listenerCount('unhandledRejection') === 1) failed(error);
+  if (process.listenerCount('unhandledRejection') === 1) failed(error, true);
 });
 process.on('exit', (code) => gateway.exiting(code, userFrameOf(new Error())));
 process.on('beforeExit', () => replay.standstill());

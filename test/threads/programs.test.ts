@@ -111,6 +111,19 @@ const kept: unknown[] = [];
 env.fromSequence(1, 1000).rebalance().map((x) => { for (let i = 0; i < 1e6; i++) kept.push({ x, i }); return x; }).discard();
 await env.execute('Greedy');
 `,
+  'at-once.ts': `import { isMainThread } from 'node:worker_threads';
+import { StreamExecutionEnvironment } from 'millrace';
+if (!isMainThread) setTimeout(() => { throw new Error('as if a port were taken'); }, 0);
+await new Promise((resolve) => setTimeout(resolve, 20));
+const start = (name, n) => {
+  const env = StreamExecutionEnvironment.getExecutionEnvironment({ 'parallelism.default': 2 });
+  env.fromSequence(1, n).rebalance().filter((x) => x === n).map((x) => name + x).print();
+  return env.executeAsync(name);
+};
+const first = await start('A', 1000);
+const others = await Promise.all([start('B', 2000), start('C', 3000)]);
+await Promise.all([first, ...others].map((client) => client.getJobExecutionResult()));
+`,
   'collect.ts': `import { CollectSink, StreamExecutionEnvironment } from 'millrace';
 const env = StreamExecutionEnvironment.getExecutionEnvironment({ 'parallelism.default': 2 });
 const sink = new CollectSink<bigint>();
@@ -193,6 +206,13 @@ describe('a program whose slots are threads', { concurrency: 3 }, () => {
     assert.equal(lines(stdout)[1], '[ 50, 50 ]');
     assert.equal(readFileSync(join(folder, 'between.txt'), 'utf8'), 'xxx');
     assert.equal(readFileSync(join(folder, 'behind.txt'), 'utf8'), 'x');
+  });
+
+  test('may run several jobs at once, whatever becomes of what else it starts', async () => {
+    const { stdout, stderr, exitCode } = await node(folder, 'at-once.ts');
+    assert.equal(stderr, '');
+    assert.deepEqual(withoutPrefix(stdout).sort(), ['A1000', 'B2000', 'C3000']);
+    assert.equal(exitCode, 0);
   });
 
   test('may begin by asking whether it is the program, and print from its functions', async () => {

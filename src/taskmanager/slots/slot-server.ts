@@ -40,7 +40,13 @@ export function serveSlot({ slot, doorbell, logLevel }: SlotServerOptions, depen
   const master = connection.gateway(SLOT_MASTER_GATEWAY);
   const logger: Logger = {
     log(level, message, fields) {
-      if (RANK[level] >= RANK[logLevel]) master.log(level, message, fields);
+      if (RANK[level] < RANK[logLevel]) return;
+      try {
+        master.log(level, message, fields);
+      } catch {
+        // Fields that cannot be sent are not worth a task.
+        master.log(level, message);
+      }
     },
   };
   const bell = new ThreadDoorbell(doorbell);
