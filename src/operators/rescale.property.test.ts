@@ -1,5 +1,5 @@
 /**
- * Whatever the parallelism, and however often it changes: keyed operators that are restored again and again do what
+ * Whatever the parallelism and the state backend, and however often they change: keyed operators that are restored again and again do what
  * operators that never were do, key by key.
  *
  * The oracle is one operator per key that is never restored, and is told the watermarks that its key has seen: those of the
@@ -15,6 +15,7 @@ import {
   ListStateDescriptor,
   MapStateDescriptor,
   ReducingStateDescriptor,
+  type StateBackendType,
   StateTtlConfig,
   ValueStateDescriptor,
 } from '../state/index.ts';
@@ -61,7 +62,8 @@ type Step =
   /** Reaches the subtasks whose bit in `reaches` is set. */
   | { readonly watermark: number; readonly reaches: number }
   | { readonly advanceMs: number }
-  | { readonly rescale: number };
+  /** At another parallelism, on another state backend. */
+  | { readonly rescale: number; readonly to: StateBackendType };
 
 const KEYS = 7;
 const MAX_PARALLELISM = 9;
@@ -81,7 +83,7 @@ const stepsArbitrary: fc.Arbitrary<Step[]> = fc
       { weight: 4, arbitrary: fc.record({ forward: fc.integer({ min: 0, max: 40 }), reaches: fc.nat(15) }) },
       { weight: 1, arbitrary: fc.record({ back: fc.integer({ min: 1, max: 80 }), reaches: fc.nat(15) }) },
       { weight: 1, arbitrary: fc.record({ advanceMs: fc.nat(30) }) },
-      { weight: 2, arbitrary: fc.record({ rescale: fc.integer({ min: 1, max: 4 }) }) },
+      { weight: 2, arbitrary: fc.record({ rescale: fc.integer({ min: 1, max: 4 }), to: fc.constantFrom('hashmap', 'hashlog') }) },
     ),
     { maxLength: 70, size: 'max' },
   )
@@ -99,8 +101,7 @@ const stepsArbitrary: fc.Arbitrary<Step[]> = fc
   });
 
 interface Case {
-  /** @param restores how often the job was restored before */
-  readonly create: (restores: number) => StreamOperator;
+  readonly create: OperatorDefinition['create'];
   readonly inputs: 'ONE' | 'TWO_KEYED' | 'BROADCAST';
   /** Whether no state is left at the end of time. */
   readonly leavesNothing?: boolean;
@@ -112,17 +113,15 @@ type Outputs = Map<number, unknown[]>;
 const keyOf = (item: Item): number => item.key;
 const keyOfOutput = (value: unknown): number => (Array.isArray(value) ? value[0] : (value as Item).key);
 
-function definitionOf({ create, inputs }: Case, restores: () => number = () => 0): OperatorDefinition {
+function definitionOf({ create, inputs }: Case): OperatorDefinition {
   return {
-    create: () => create(restores()),
+    create,
     keySelectors: inputs === 'TWO_KEYED' ? [keyOf, keyOf] : inputs === 'ONE' ? [keyOf] : [keyOf, undefined],
   };
 }
 
 async function runRescaled(steps: readonly Step[], parallelism: number, operator: Case): Promise<Outputs> {
-  let restores = 0;
-  const definition = definitionOf(operator, () => restores);
-  const harness = await ParallelHarness.open<Item, unknown, Item>(definition, {
+  const harness = await ParallelHarness.open<Item, unknown, Item>(definitionOf(operator), {
     parallelism,
     maxParallelism: MAX_PARALLELISM,
     sideOutputs: [LATE],
@@ -135,10 +134,8 @@ async function runRescaled(steps: readonly Step[], parallelism: number, operator
     for (const { value, timestamp } of harness.takeSideOutput(LATE)) append(outputs, value.key, ['late', value.id, timestamp]);
   };
   for (const step of steps) {
-    if ('rescale' in step) {
-      restores++;
-      await harness.rescale(step.rescale);
-    } else if ('advanceMs' in step) harness.advanceProcessingTime(harness.clock.currentTimeMs() + step.advanceMs);
+    if ('rescale' in step) await harness.rescale(step.rescale, step.to);
+    else if ('advanceMs' in step) harness.advanceProcessingTime(harness.clock.currentTimeMs() + step.advanceMs);
     else if ('watermark' in step) {
       for (const [i, subtask] of harness.subtasks.entries()) {
         if (step.reaches & (1 << i)) subtask.processWatermark(step.watermark);
@@ -268,19 +265,13 @@ for (const [name, operation] of [
   ['session windows of elements', windows(EventTimeSessionWindows.withGap(8), ELEMENTS)],
   ['reducing session windows', windows(EventTimeSessionWindows.withDynamicGap(gapOf), REDUCE)],
 ] as const) {
-  test(`${name} go on at any parallelism`, () =>
-    check({ create: () => createWindowOperator(operation), inputs: 'ONE', leavesNothing: true }));
-  test(`${name} go on at any parallelism, and from the heap to state and back`, () =>
-    check({
-      create: (restores) => createWindowOperator(operation, { keepsStateOffHeap: restores % 3 > 0 }),
-      inputs: 'ONE',
-      leavesNothing: true,
-    }));
-  test(`${name} of the general operator go on at any parallelism`, () =>
+  test(`${name} go on at any parallelism, on any state backend`, () =>
+    check({ create: (setting) => createWindowOperator(operation, setting), inputs: 'ONE', leavesNothing: true }));
+  test(`${name} of the general operator go on at any parallelism, on any state backend`, () =>
     check({ create: () => GENERAL(operation), inputs: 'ONE', leavesNothing: true }));
 }
 
-test('windows with evictors, counts and triggers of their own go on at any parallelism', async () => {
+test('windows with evictors, counts and triggers of their own go on at any parallelism, on any state backend', async () => {
   for (const operation of [
     windows(SlidingEventTimeWindows.of(30, 10), { ...ELEMENTS, evictor: CountEvictor.of(2) }),
     windows(GlobalWindows.create(), { ...ELEMENTS, trigger: PurgingTrigger.of(CountTrigger.of(3)) }),
@@ -291,10 +282,10 @@ test('windows with evictors, counts and triggers of their own go on at any paral
   }
 });
 
-test('processing-time windows go on at any parallelism', async () => {
+test('processing-time windows go on at any parallelism, on any state backend', async () => {
   const operation = windows(TumblingProcessingTimeWindows.of(20));
   await check({
-    create: (restores) => createWindowOperator(operation, { keepsStateOffHeap: restores % 3 > 0 }),
+    create: (setting) => createWindowOperator(operation, setting),
     inputs: 'ONE',
   });
 });
@@ -327,7 +318,7 @@ class EveryState implements RichFunction {
   }
 
   onTimer(timestamp: number, context: OnTimerContext<number>, out: Out): void {
-    out.collect([context.getCurrentKey(), context.timeDomain, timestamp]);
+    out.collect([context.getCurrentKey(), context.timeDomain, timestamp, this.value.count.value()]);
     if (timestamp % 4 === 0) this.value.list.clear();
   }
 
@@ -369,22 +360,22 @@ function statesOf(context: RuntimeContext, ttl: StateTtlConfig | undefined) {
   };
 }
 
-test('process functions with every kind of state and timers go on at any parallelism', () =>
+test('process functions with every kind of state and timers go on at any parallelism, on any state backend', () =>
   check({ create: () => new KeyedProcessOperator(new EveryState()), inputs: 'ONE' }));
 
-test('state with a time to live goes on at any parallelism', () =>
+test('state with a time to live goes on at any parallelism, on any state backend', () =>
   check({
     create: () => new KeyedProcessOperator(new EveryState(StateTtlConfig.newBuilder(20).build())),
     inputs: 'ONE',
   }));
 
-test('reductions go on at any parallelism', () =>
+test('reductions go on at any parallelism, on any state backend', () =>
   check({
     create: () => new KeyedReduceOperator<Item>((a, b) => ({ key: a.key, id: a.id * 31 + b.id })),
     inputs: 'ONE',
   }));
 
-test('functions of two keyed inputs go on at any parallelism', () => {
+test('functions of two keyed inputs go on at any parallelism, on any state backend', () => {
   class Both extends EveryState {
     processElement1(item: Item, context: KeyedProcessContext<number>, out: Out): void {
       this.processElement(item, context, out);
@@ -397,7 +388,7 @@ test('functions of two keyed inputs go on at any parallelism', () => {
   return check({ create: () => new KeyedCoProcessOperator(new Both()), inputs: 'TWO_KEYED' });
 });
 
-test('interval joins go on at any parallelism', () =>
+test('interval joins go on at any parallelism, on any state backend', () =>
   check({
     create: () =>
       new IntervalJoinOperator<Item, Item, unknown>(
@@ -407,7 +398,7 @@ test('interval joins go on at any parallelism', () =>
     inputs: 'TWO_KEYED',
   }));
 
-test('functions with broadcast state go on at any parallelism', () => {
+test('functions with broadcast state go on at any parallelism, on any state backend', () => {
   const rules = new MapStateDescriptor<number, number>('rules');
   const seen = new ListStateDescriptor<number>('seen');
   class WithRules implements KeyedBroadcastProcessFunction<number, Item, Item, unknown> {

@@ -13,6 +13,7 @@
 import { type Logger, type OperatorId, type Random, seededRandom, silentLogger, type VertexId } from '../common/index.ts';
 import type { OutputTag } from '../connector/index.ts';
 import type { JobVertex } from '../graph/index.ts';
+import { ManagedMemory, MemorySpillStorage } from '../memory/index.ts';
 import { MetricRegistry, metricValue } from '../metrics/index.ts';
 import {
   type Accumulator,
@@ -21,7 +22,7 @@ import {
   type OperatorHost,
   type OperatorStateHandles,
 } from '../operators/index.ts';
-import { createKeyedStateBackend, createOperatorStateBackend } from '../state/index.ts';
+import { createKeyedStateBackend, createOperatorStateBackend, type StateBackendType } from '../state/index.ts';
 import { Mailbox, OperatorChain } from '../task/index.ts';
 import { memoryCheckpointInput, memoryCheckpointOutput } from './memory-checkpoint.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -38,6 +39,8 @@ export interface HarnessOptions {
   readonly parallelism?: number;
   readonly subtaskIndex?: number;
   readonly maxParallelism?: number;
+  /** `hashmap` unless given; `hashlog` gets so little memory that most of it is spilled. */
+  readonly stateBackend?: StateBackendType;
   /** The snapshots of all subtasks of a checkpoint, at whatever parallelism, in their order. */
   readonly restored?: readonly OperatorStateHandles[];
   readonly logger?: Logger;
@@ -48,6 +51,7 @@ export interface HarnessOptions {
   readonly sideOutputs?: readonly OutputTag<any>[];
 }
 
+const HASHLOG_BYTES = 64 * 1024;
 const OPERATOR_ID = '0123456789abcdef0123456789abcdef' as OperatorId;
 
 export class OperatorHarness<IN, OUT, IN2 = never> {
@@ -125,7 +129,15 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
         metrics: registry.group('harness'),
         mailbox: { execute: (mail) => mailbox.post(mail) },
         accumulators: new Map<string, Accumulator<unknown, unknown>>(),
-        createKeyedStateBackend: (range) => createKeyedStateBackend({ clock, maxParallelism, keyGroupRange: range }),
+        createKeyedStateBackend: (keyGroupRange) =>
+          createKeyedStateBackend({
+            clock,
+            maxParallelism,
+            keyGroupRange,
+            ...(options.stateBackend === 'hashlog'
+              ? { backend: 'hashlog', memory: new ManagedMemory(HASHLOG_BYTES), spill: new MemorySpillStorage() }
+              : {}),
+          }),
         createOperatorStateBackend: () => createOperatorStateBackend(),
         sendToCoordinator: () => {},
       },
@@ -203,11 +215,14 @@ export class OperatorHarness<IN, OUT, IN2 = never> {
     await this.whileMailsRun(this.chain.finish());
   }
 
-  /** All state at this moment, written to bytes: what is restored from it shares nothing with this operator. */
-  async snapshot(): Promise<OperatorStateHandles> {
+  /**
+   * All state at this moment, written to bytes: what is restored from it shares nothing with this operator.
+   * @param options `canonical`: as savepoints are, so that another state backend can go on from it
+   */
+  async snapshot(options: { readonly canonical?: boolean } = {}): Promise<OperatorStateHandles> {
     const checkpointId = ++this.checkpointId;
     if (this.host.operator.prepareSnapshotPreBarrier) await this.whileMailsRun(this.host.prepareSnapshotPreBarrier(checkpointId));
-    return this.host.startSnapshot(checkpointId, { canonical: false }).write(memoryCheckpointOutput);
+    return this.host.startSnapshot(checkpointId, { canonical: options.canonical ?? false }).write(memoryCheckpointOutput);
   }
 
   /** The last snapshot is part of a complete checkpoint. */

@@ -12,7 +12,7 @@
  */
 import type { OutputTag } from '../connector/index.ts';
 import type { OperatorDefinition, OperatorStateHandles } from '../operators/index.ts';
-import { encodeKey, keyGroupOf, operatorIndexForKeyGroup } from '../state/index.ts';
+import { encodeKey, keyGroupOf, operatorIndexForKeyGroup, type StateBackendType } from '../state/index.ts';
 import { type HarnessOptions, type HarnessOutput, OperatorHarness } from './operator-harness.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -25,12 +25,14 @@ export class ParallelHarness<IN, OUT, IN2 = never> {
   private readonly maxParallelism: number;
   private harnesses: readonly OperatorHarness<IN, OUT, IN2>[] = [];
   private turn = 0;
+  private stateBackend: StateBackendType;
 
   private constructor(definition: OperatorDefinition, options: ParallelHarnessOptions) {
     this.definition = definition;
     this.options = options;
     this.clock = options.clock ?? new VirtualClock();
     this.maxParallelism = options.maxParallelism ?? 128;
+    this.stateBackend = options.stateBackend ?? 'hashmap';
   }
 
   static async open<IN, OUT, IN2 = never>(
@@ -87,16 +89,20 @@ export class ParallelHarness<IN, OUT, IN2 = never> {
   }
 
   /** Of all subtasks, in their order. */
-  async snapshot(): Promise<OperatorStateHandles[]> {
+  async snapshot(options: { readonly canonical?: boolean } = {}): Promise<OperatorStateHandles[]> {
     const snapshots: OperatorStateHandles[] = [];
-    for (const harness of this.harnesses) snapshots.push(await harness.snapshot());
+    for (const harness of this.harnesses) snapshots.push(await harness.snapshot(options));
     return snapshots;
   }
 
-  /** Ends the subtasks after a snapshot, and goes on from it with `parallelism` new ones. Take the output before. */
-  async rescale(parallelism: number): Promise<void> {
-    const snapshots = await this.snapshot();
+  /**
+   * Ends the subtasks after a snapshot, and goes on from it with `parallelism` new ones, on another state backend if one is
+   * given. Take the output before.
+   */
+  async rescale(parallelism: number, stateBackend = this.stateBackend): Promise<void> {
+    const snapshots = await this.snapshot({ canonical: stateBackend !== this.stateBackend });
     await this.close();
+    this.stateBackend = stateBackend;
     await this.openSubtasks(parallelism, snapshots);
   }
 
@@ -118,11 +124,19 @@ export class ParallelHarness<IN, OUT, IN2 = never> {
   }
 
   private async openSubtasks(parallelism: number, restored?: readonly OperatorStateHandles[]): Promise<void> {
-    const { clock, maxParallelism, definition } = this;
+    const { clock, maxParallelism, definition, stateBackend } = this;
     const harnesses: OperatorHarness<IN, OUT, IN2>[] = [];
     for (let subtaskIndex = 0; subtaskIndex < parallelism; subtaskIndex++) {
       const { restored: _, ...options } = this.options;
-      const ofSubtask = { ...options, clock, maxParallelism, parallelism, subtaskIndex, ...(restored ? { restored } : {}) };
+      const ofSubtask = {
+        ...options,
+        clock,
+        maxParallelism,
+        stateBackend,
+        parallelism,
+        subtaskIndex,
+        ...(restored ? { restored } : {}),
+      };
       harnesses.push(await OperatorHarness.open<IN, OUT, IN2>(definition, ofSubtask));
     }
     this.harnesses = harnesses;

@@ -120,8 +120,9 @@ export class StoredSessionWindowOperator implements StreamOperator {
     this.watermark = timestamp;
     if (timestamp < this.nextTimeMs) return;
     const { schedule } = this.state;
-    for (const [span, earliestMs] of [...this.spans]) {
-      if (earliestMs > timestamp) continue;
+    // The last one first: a key that is put into a later span has been looked at.
+    const due = [...this.spans].filter(([, earliestMs]) => earliestMs <= timestamp).sort(([a], [b]) => b - a);
+    for (const [span] of due) {
       const name = this.nameOf(span);
       this.spans.set(span, Number.POSITIVE_INFINITY);
       schedule.forEachKeyInNamespace(name, () => this.lookAt(span, before, timestamp));
@@ -152,15 +153,11 @@ export class StoredSessionWindowOperator implements StreamOperator {
         accumulators.clear();
       }
     }
+    const after: SessionsOfKey = { due: span, sessions: left };
+    const nextMs = this.nextTimeOf(left);
+    this.moveTo(this.spanOf(nextMs), nextMs, after);
     if (left.length === 0) sessions.clear();
-    else {
-      const after: SessionsOfKey = { due: Number.POSITIVE_INFINITY, sessions: left };
-      this.schedule(after);
-      sessions.update(after);
-      if (after.due === span) return;
-    }
-    this.state.schedule.setCurrentNamespace(this.nameOf(span));
-    this.state.schedule.clear();
+    else sessions.update(after);
   }
 
   private emit(session: StoredSession): void {
@@ -171,24 +168,39 @@ export class StoredSessionWindowOperator implements StreamOperator {
 
   /** Puts the current key into an earlier span, if one of its sessions is due before the span in which it stands. */
   private schedule(held: SessionsOfKey): void {
-    const { allowedLatenessMs } = this.operation;
-    let earliestMs = Number.POSITIVE_INFINITY;
-    for (const { end } of held.sessions) {
-      const last = end - 1;
-      earliestMs = Math.min(earliestMs, last > this.watermark ? last : last + allowedLatenessMs);
-    }
-    const span = Math.floor(earliestMs / this.spanMs);
-    if (span > held.due) return;
-    this.expect(span, earliestMs);
+    const nextMs = this.nextTimeOf(held.sessions);
+    const span = this.spanOf(nextMs);
+    if (span <= held.due) this.moveTo(span, nextMs, held);
+  }
+
+  /** @param span `Infinity` for none */
+  private moveTo(span: number, timeMs: number, held: SessionsOfKey): void {
+    if (span !== Number.POSITIVE_INFINITY) this.expect(span, timeMs);
     if (span === held.due) return;
     const { schedule } = this.state;
     if (held.due !== Number.POSITIVE_INFINITY) {
       schedule.setCurrentNamespace(this.nameOf(held.due));
       schedule.clear();
     }
+    held.due = span;
+    if (span === Number.POSITIVE_INFINITY) return;
     schedule.setCurrentNamespace(this.nameOf(span));
     schedule.update(true);
-    held.due = span;
+  }
+
+  /** When the first of the sessions fires or is dropped. */
+  private nextTimeOf(sessions: readonly StoredSession[]): number {
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const { end } of sessions) {
+      const last = end - 1;
+      nextMs = Math.min(nextMs, last > this.watermark ? last : last + this.operation.allowedLatenessMs);
+    }
+    return nextMs;
+  }
+
+  /** `Infinity` for `Infinity`. */
+  private spanOf(timeMs: number): number {
+    return Math.floor(timeMs / this.spanMs);
   }
 
   private expect(span: number, timeMs: number): void {
