@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { OperatorHarness, type VerifyInput, verifyOperator } from '../testing/index.ts';
+import { OperatorHarness, ParallelHarness, type VerifyInput, verifyOperator } from '../testing/index.ts';
 import type { KeyedProcessContext, KeyedProcessFunction, OnTimerContext, TimerService } from './functions.ts';
 import type { OperatorDefinition } from './operator.ts';
 import { KeyedProcessOperator } from './process-operators.ts';
@@ -101,6 +101,30 @@ test('timers that are waiting go into snapshots and fire after a restore', async
   harness.processWatermark(10);
   harness.advanceProcessingTime(200);
   assert.deepEqual(harness.takeValues(), ['a@10 EVENT_TIME', 'b@100 PROCESSING_TIME']);
+  await harness.close();
+});
+
+test('a key whose old subtask was ahead of the new one fires nothing for times that it knew already', async () => {
+  const harness = await ParallelHarness.open<Command, string>(commander(), { parallelism: 2 });
+  const keys = ['a', 'b', 'c', 'd', 'e'];
+  const ahead = keys.filter((key) => harness.subtaskOf(key) === harness.subtasks[0]);
+  const behind = keys.filter((key) => !ahead.includes(key));
+  assert.ok(ahead.length > 0 && behind.length > 0);
+  harness.subtasks[0]?.processWatermark(100);
+  await harness.rescale(1);
+  const seen = new Map<string, number>();
+  for (const key of keys) {
+    harness.processElement({ key, run: (timers) => void seen.set(key, timers.currentWatermark()) });
+    harness.processElement(at(key, 50));
+  }
+  assert.deepEqual([...seen.values()].sort(), [...behind.map(() => Number.NEGATIVE_INFINITY), ...ahead.map(() => 100)]);
+  const fired = (keysThatFire: readonly string[]) => keysThatFire.map((key) => `${key}@50 EVENT_TIME`);
+  harness.processWatermark(60);
+  assert.deepEqual(harness.takeValues(), fired(behind));
+  harness.processWatermark(100);
+  assert.deepEqual(harness.takeValues(), []);
+  harness.processWatermark(101);
+  assert.deepEqual(harness.takeValues(), fired(ahead));
   await harness.close();
 });
 
