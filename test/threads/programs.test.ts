@@ -167,6 +167,24 @@ env.fromSource(new DataGeneratorSource((i) => i, 4000, { ratePerSecond: 4000 }),
   .print();
 await env.execute('Checkpointed');
 `,
+  'count.ts': `import { DataGeneratorSource, StreamExecutionEnvironment, WatermarkStrategy } from 'millrace';
+const [uid, end] = process.argv.slice(2);
+const env = StreamExecutionEnvironment.getExecutionEnvironment();
+env.fromSource(new DataGeneratorSource((i) => i, 3000, { ratePerSecond: 3000 }), WatermarkStrategy.noWatermarks<number>()).uid('numbers')
+  .map((x) => ({ key: x % 3, count: 1 }))
+  .keyBy((x) => x.key)
+  .reduce((a, b) => ({ key: a.key, count: a.count + b.count }))
+  .uid(uid)
+  .filter((x) => x.count === 1000)
+  .map((x) => x.key + ' is complete')
+  .print();
+const client = await env.executeAsync('Count');
+if (end === 'stop') {
+  while ((await client.getProgress()).recordsIn < 500) await new Promise((resolve) => setTimeout(resolve, 20));
+  console.log(await client.stopWithSavepoint(false, 'savepoints'));
+}
+await client.getJobExecutionResult();
+`,
   'job.test.ts': `import { test } from 'node:test';
 import { StreamExecutionEnvironment } from 'millrace';
 test('runs', async () => {
@@ -298,6 +316,23 @@ describe('a program whose slots are threads', { concurrency: 3 }, () => {
     assert.equal(stdout, 'ten\nput away\n');
     assert.match(stderr, /^Canceling 'Endless'\. Press Ctrl-C again to exit at once\.\n/);
     assert.equal(exitCode, 130);
+  });
+
+  test('starts from a savepoint on another number of slots, and leaves state behind only if it is allowed', async () => {
+    const stopped = await millrace(folder, 'run', '-p', '2', 'count.ts', 'sums', 'stop');
+    const path = stopped.stdout.trim();
+    assert.match(path, /savepoint-/, stopped.stderr);
+    const [resumed, refused, allowed] = await Promise.all([
+      millrace(folder, 'run', '-p', '3', '--from-savepoint', path, 'count.ts', 'sums'),
+      millrace(folder, 'run', '-p', '2', '-s', path, 'count.ts', 'others'),
+      millrace(folder, 'run', '-p', '2', '-s', path, '-n', 'count.ts', 'others'),
+    ]);
+    assert.deepEqual(withoutPrefix(resumed.stdout).sort(), ['0 is complete', '1 is complete', '2 is complete']);
+    assert.equal(resumed.exitCode, 0);
+    assert.match(refused.stderr, /^Error: .*sums/);
+    assert.equal(refused.exitCode, 1);
+    assert.equal(allowed.stdout, '');
+    assert.equal(allowed.exitCode, 0);
   });
 
   test('fails with an error that nothing caught', async () => {
