@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { OperatorHarness, type VerifyInput, VirtualClock, verifyOperator } from '../../testing/index.ts';
+import { OperatorHarness, ParallelHarness, type VerifyInput, VirtualClock, verifyOperator } from '../../testing/index.ts';
 import type { OperatorDefinition } from '../operator.ts';
 import { AsyncRetryStrategies } from './async-retry-strategies.ts';
 import { type AsyncOutputMode, AsyncWaitOperator } from './async-wait-operator.ts';
@@ -135,5 +135,64 @@ test('async results are the same in batches and when everything under way is res
       });
     }),
     { numRuns: 40 },
+  );
+});
+
+test('at any parallelism, each record has its results once, and none comes after a watermark that it came before', async () => {
+  const move = fc.oneof(
+    { weight: 6, arbitrary: step },
+    { weight: 1, arbitrary: fc.record({ rescale: fc.integer({ min: 1, max: 4 }) }) },
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(move, { maxLength: 50, size: 'max' }),
+      fc.constantFrom<AsyncOutputMode>('ORDERED', 'UNORDERED'),
+      fc.integer({ min: 1, max: 5 }),
+      async (moves, outputMode, capacity) => {
+        const clock = new VirtualClock();
+        const create = () =>
+          new AsyncWaitOperator<Call & { time: number }, { call: string; time: number }>(
+            {
+              asyncInvoke: (call, future) => {
+                const results = resultsOf(call).map((result) => ({ call: result, time: call.time }));
+                clock.setTimer(call.latencyMs, () => future.complete(results));
+              },
+            },
+            { outputMode, timeoutMs: 0, capacity },
+          );
+        const harness = await ParallelHarness.open<Call & { time: number }, { call: string; time: number }>(
+          { create },
+          { clock, parallelism: 2 },
+        );
+        const results: string[] = [];
+        const expected: string[] = [];
+        const take = (): void => {
+          for (const subtask of harness.subtasks) {
+            let watermark = Number.NEGATIVE_INFINITY;
+            for (const output of subtask.takeOutput()) {
+              if ('watermark' in output) watermark = output.watermark;
+              if (!('value' in output)) continue;
+              results.push(output.value.call);
+              assert.ok(output.timestamp > watermark, `${output.value.call} comes after the watermark ${watermark}`);
+            }
+          }
+        };
+        for (const [time, next] of moves.entries()) {
+          if ('rescale' in next) await harness.rescale(next.rescale);
+          else if ('watermark' in next) harness.processWatermark(time);
+          else if ('advanceMs' in next) harness.advanceProcessingTime(clock.currentTimeMs() + next.advanceMs);
+          else {
+            expected.push(...resultsOf({ ...next, id: time }));
+            harness.processElement({ ...next, id: time, time }, time);
+          }
+          take();
+        }
+        await harness.finish();
+        take();
+        await harness.close();
+        assert.deepEqual(results.sort(), expected.sort());
+      },
+    ),
+    { numRuns: 60 },
   );
 });
