@@ -57,7 +57,10 @@ function collect(value: string, values: readonly string[]): string[] {
 }
 
 programCommand('run', 'Run a program: all the jobs that it executes, in this process.')
-  .option('-s, --from-savepoint <path>', 'start from this savepoint or retained checkpoint: -D execution.state-recovery.path=<path>')
+  .option(
+    '-s, --from-savepoint <path>',
+    'start from this savepoint or retained checkpoint: -D execution.state-recovery.path=<path>',
+  )
   .option('-n, --allow-non-restored-state', 'leave state behind that no operator of the program claims')
   .option('--no-progress', 'show no progress on the terminal')
   .option('--json', 'print the result of every job, when all is over, as one line of JSON on stdout')
