@@ -3,6 +3,9 @@
  *
  * Batches grow while they take well under the yield budget and shrink when a record is slow, so that one step stays
  * bounded in time whatever the program does with a record.
+ *
+ * A reader that has nothing is asked once when it will be available, also if mails let the task look again meanwhile: a reader
+ * may answer a first question when it is asked a second time, and two that answer each other keep the thread busy for nothing.
  */
 import { type InputStatus, RecordBatch } from '../connector/index.ts';
 import { MAX_WATERMARK, type SourceOperator } from '../operators/index.ts';
@@ -15,6 +18,8 @@ export class SourceInput implements TaskInput {
   private readonly batch = new RecordBatch<unknown>();
   private ended = false;
   private stopped = false;
+  /** The reader has been asked when it is available, and has not answered yet. */
+  private awaiting = false;
   private bytesIn = 0;
 
   constructor(chain: OperatorChain) {
@@ -77,8 +82,15 @@ export class SourceInput implements TaskInput {
   }
 
   awaitData(wake: () => void, fail: (error: unknown) => void): void {
-    if (this.ended || this.stopped) return;
-    this.operator.readerAvailable().then(wake, (error) => fail(this.chain.head.attribute(error)));
+    if (this.ended || this.stopped || this.awaiting) return;
+    this.awaiting = true;
+    this.operator.readerAvailable().then(
+      () => {
+        this.awaiting = false;
+        wake();
+      },
+      (error) => fail(this.chain.head.attribute(error)),
+    );
   }
 
   private poll(maxRecords: number): InputStatus {
