@@ -151,6 +151,10 @@ async function runRescaled(steps: readonly Step[], parallelism: number, operator
       assert.deepEqual(subtask.stateLeft(), { entries: {}, eventTimers: 0, processingTimers: 0 });
     }
   }
+  // A task that fails after its end ends a second time.
+  await harness.rescale(2);
+  await harness.finish();
+  assert.deepEqual(harness.takeValues(), [], 'nothing is emitted a second time');
   await harness.close();
   return outputs;
 }

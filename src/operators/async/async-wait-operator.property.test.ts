@@ -189,6 +189,9 @@ test('at any parallelism, each record has its results once, and none comes after
         }
         await harness.finish();
         take();
+        await harness.rescale(2);
+        await harness.finish();
+        take();
         await harness.close();
         assert.deepEqual(results.sort(), expected.sort());
       },
