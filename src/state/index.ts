@@ -77,4 +77,4 @@ export type {
   State,
   ValueState,
 } from './states.ts';
-export { type Timer, TimerQueue, type TimerQueueSnapshot } from './timer-queue.ts';
+export { FrozenTimers, type Timer, TimerQueue, type TimerQueueSnapshot } from './timer-queue.ts';

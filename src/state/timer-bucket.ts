@@ -74,6 +74,11 @@ export class TimerBucket implements HeapItem {
     }
   }
 
+  /** In the order of registration; gaps are deleted timers. Much cheaper than going over them. */
+  copy(): readonly (Timer | undefined)[] {
+    return this.timers.slice(this.head);
+  }
+
   /** Closes the gaps, and indexes what is left if it is enough. */
   private rebuild(): void {
     this.timers = [...this];

@@ -135,7 +135,7 @@ export class HashIndex {
     }
     const { location, units } = this;
     if (size <= units * UNIT_BYTES && log.canOverwrite(location)) {
-      log.overwrite(location, body, keyLength);
+      log.overwrite(location, keyLength, body, keyLength);
       return;
     }
     const wanted = Math.ceil((size * room) / UNIT_BYTES);

@@ -130,11 +130,11 @@ export class RecordLog {
     return segment.epoch === this.epoch && segment.buffer !== undefined;
   }
 
-  /** Writes a body over that of a record, from `from` on; it must fit. */
-  overwrite(location: number, body: Uint8Array, from: number): void {
+  /** Writes what `bytes` holds from `from` on over the body of a record, from `position` on; it must fit. */
+  overwrite(location: number, position: number, bytes: Uint8Array, from: number): void {
     const segment = this.segments[location >>> OFFSET_BITS] as Segment;
-    const at = (location & OFFSET_MASK) * UNIT_BYTES + HEADER_BYTES;
-    copyBytes(body, from, segment.buffer as Uint8Array, at + from, body.length - from);
+    const at = (location & OFFSET_MASK) * UNIT_BYTES + HEADER_BYTES + position;
+    copyBytes(bytes, from, segment.buffer as Uint8Array, at, bytes.length - from);
   }
 
   /**

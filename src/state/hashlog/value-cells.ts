@@ -36,6 +36,7 @@ class Cell {
   /** Where the record was when it was read or written last, and in which segment. */
   location = 0;
   segmentId = 0;
+  keyLength = 0;
   bytes = 0;
 }
 
@@ -113,9 +114,10 @@ export class ValueCells extends StateAccess {
   protected override adopt(table: StateTable, location: number, value: BinaryReader): void {
     const cell = this.cellIn(table);
     if (cell.loaded) return;
+    const keyLength = value.position;
     cell.content = this.options.codec.decode(value);
     cell.loaded = true;
-    this.remember(cell, location, table.values.units);
+    this.remember(cell, location, table.values.units, keyLength);
   }
 
   private cellIn(table: StateTable): Cell {
@@ -154,10 +156,11 @@ export class ValueCells extends StateAccess {
     }
     cell.content = this.options.codec.decode(this.store.context.log.reader(values.units, body.length));
     cell.loaded = true;
-    this.remember(cell, values.location, values.units);
+    this.remember(cell, values.location, values.units, body.length);
   }
 
-  private remember(cell: Cell, location: number, units: number): void {
+  private remember(cell: Cell, location: number, units: number, keyLength: number): void {
+    cell.keyLength = keyLength;
     cell.location = location;
     cell.segmentId = this.store.context.log.segmentIdOf(location);
     this.cachedBytes += units * UNIT_BYTES - cell.bytes;
@@ -181,23 +184,44 @@ export class ValueCells extends StateAccess {
       cell.state = CLEAN;
       return;
     }
-    const { log, compactor } = this.store.context;
+    if (this.overwrite(cell, table)) return;
     const { values } = table;
     let body = this.encode(cell);
     if (body.length > SPLIT_ABOVE_BYTES && this.options.split !== undefined) {
       cell.content = this.options.split(table, cell.key as CanonicalKey, cell.tag, cell.content);
       body = this.encode(cell);
     }
-    const known = cell.location !== 0 && log.segmentIdOf(cell.location) === cell.segmentId ? cell.location : 0;
+    const known = this.knownLocation(cell);
     if (cell.content === undefined) {
       values.remove(cell.tag, body, this.keyLength, known);
       cell.location = 0;
     } else if (cell.state === CHANGED || !this.isStored(cell, body, known)) {
       values.put(cell.tag, body, this.keyLength, 1, known);
-      this.remember(cell, values.location, values.units);
+      this.remember(cell, values.location, values.units, this.keyLength);
     }
     cell.state = CLEAN;
-    compactor.step();
+    this.store.context.compactor.step();
+  }
+
+  /** The way of a value that stays where it is: without its key. */
+  private overwrite(cell: Cell, { values }: StateTable): boolean {
+    const { log } = this.store.context;
+    const location = this.knownLocation(cell);
+    if (location === 0 || cell.content === undefined || !log.canOverwrite(location)) return false;
+    const { writer } = this;
+    writer.truncate(0);
+    this.encodeContent(cell.content);
+    // Compaction may have moved the record.
+    if (!values.holds(cell.tag, location)) return false;
+    if (HEADER_BYTES + cell.keyLength + writer.position > values.units * UNIT_BYTES) return false;
+    log.overwrite(location, cell.keyLength, writer.toBytes(), 0);
+    cell.state = CLEAN;
+    return true;
+  }
+
+  /** Where the record of a cell was, if its segment is still the same; 0 if not. */
+  private knownLocation({ location, segmentId }: Cell): number {
+    return location !== 0 && this.store.context.log.segmentIdOf(location) === segmentId ? location : 0;
   }
 
   /** The key and the content, if there is one. @throws MillraceError `NOT_SERIALIZABLE` */
@@ -206,12 +230,16 @@ export class ValueCells extends StateAccess {
     writer.truncate(0);
     encodeValue(writer, cell.key);
     this.keyLength = writer.position;
+    if (cell.content !== undefined) this.encodeContent(cell.content);
+    return writer.toBytes();
+  }
+
+  private encodeContent(content: unknown): void {
     try {
-      if (cell.content !== undefined) this.options.codec.encode(writer, cell.content);
+      this.options.codec.encode(this.writer, content);
     } catch (error) {
       throw inState(this.store.meta.name, error);
     }
-    return writer.toBytes();
   }
 
   private isStored(cell: Cell, body: Uint8Array, known: number): boolean {
