@@ -30,6 +30,7 @@ describe('settings', () => {
       autoWatermarkIntervalMs: 200,
       bufferTimeoutMs: 100,
       stateBackend: 'hashmap',
+      managedMemoryBytes: 268_435_456,
       checkpointing: {
         minPauseMs: 0,
         timeoutMs: 600_000,
@@ -67,6 +68,7 @@ describe('settings', () => {
       autoWatermarkIntervalMs: 200,
       bufferTimeoutMs: 5,
       stateBackend: 'hashlog',
+      managedMemoryBytes: 268_435_456,
       checkpointing: {
         intervalMs: 1000,
         minPauseMs: 100,

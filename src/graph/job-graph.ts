@@ -60,3 +60,8 @@ export interface JobGraph {
   /** A hash over all ids and connections: equal for equal programs. */
   readonly fingerprint: string;
 }
+
+/** The same job with one subtask of every vertex, for hosts with one thread. Key groups, and so its state, stay as they are. */
+export function withOneSubtask(graph: JobGraph): JobGraph {
+  return { ...graph, vertices: graph.vertices.map((vertex) => ({ ...vertex, parallelism: 1 })) };
+}

@@ -12,7 +12,7 @@ import { type Configuration, type Logger, type LogLevel, MillraceError, systemPl
 import { standardOutput } from '../connectors/basic/index.ts';
 import { SocketSource } from '../connectors/socket/index.ts';
 import { LocalFileSystem } from '../filesystem/node.ts';
-import { assignSlots, describeExchanges, type JobGraph } from '../graph/index.ts';
+import { assignSlots, describeExchanges, type JobGraph, withOneSubtask } from '../graph/index.ts';
 import { divideConfiguredMemory } from '../memory/index.ts';
 import { MiniCluster, type MiniClusterOptions } from '../minicluster/index.ts';
 import type { JobExecutionResult } from '../protocol/index.ts';
@@ -107,7 +107,9 @@ export function createLocalHost(options: LocalHostOptions = {}): LocalHost {
       try {
         const { managedBytesPerSlot } = divideConfiguredMemory(configuration, assignSlots(submission.jobGraph).slotCount);
         const settings = { ...submission.settings, managedMemoryBytes: managedBytesPerSlot };
-        await cluster.submit({ ...submission, settings }, program);
+        // Subtasks on one thread would share the objects that the program gave as functions: there is one of each.
+        const jobGraph = createTaskExecutor ? submission.jobGraph : withOneSubtask(submission.jobGraph);
+        await cluster.submit({ ...submission, jobGraph, settings }, program);
       } catch (error) {
         interrupts.remove(job);
         throw error;
@@ -151,7 +153,7 @@ function slotsOn(
   if (slotCount === 1) return undefined;
   const source = configuration.get(LocalOptions.THREADS) ? findProgramSource() : `${LocalOptions.THREADS.key} is false`;
   if (typeof source === 'string') {
-    logger.log('info', `The ${slotCount} slots of job '${jobGraph.name}' share one thread, because ${source}.`);
+    logger.log('info', `Job '${jobGraph.name}' runs with one subtask of each operator on one thread, because ${source}.`);
     return undefined;
   }
   for (const line of describeExchanges(jobGraph)) logger.log('info', line);

@@ -11,7 +11,7 @@ export const LocalOptions = {
   THREADS: ConfigOptions.boolean(
     'execution.local.threads',
     true,
-    'Whether a job that needs several slots gets a thread for each; otherwise all its subtasks share the thread of the program.',
+    'Whether a job that needs several slots gets a thread for each; otherwise it runs with one subtask of each operator on the thread of the program.',
   ),
   CANCELLATION_TIMEOUT: ConfigOptions.duration(
     'task.cancellation.timeout',

@@ -30,7 +30,7 @@ export function provideBundle(url: string, code: string): void {
 
 /**
  * What threads can load this program from.
- * @returns a text that completes the sentence 'Its subtasks share one thread, because …' if they cannot
+ * @returns a text that completes the sentence 'It runs on one thread, because …' if they cannot
  */
 export function findProgramSource(): ProgramSource | string {
   const [, file] = process.argv;

@@ -359,9 +359,15 @@ describe('a program whose slots are threads', { concurrency: 3 }, () => {
       startProcess(folder, [...NODE, 'job.test.ts'], { MILLRACE_LOG: 'info' }).outcome,
       millrace(folder, 'run', '--log-level', 'info', '-D', 'execution.local.threads=false', 'main.ts'),
     ]);
-    assert.match(inTest.stderr, /The 2 slots of job '.*' share one thread, because it is run by a test runner\./);
+    assert.match(
+      inTest.stderr,
+      /Job '.*' runs with one subtask of each operator on one thread, because it is run by a test runner\./,
+    );
     assert.equal(inTest.exitCode, 0);
-    assert.match(told.stderr, /The 2 slots of job '.*' share one thread, because execution\.local\.threads is false\./);
+    assert.match(
+      told.stderr,
+      /Job '.*' runs with one subtask of each operator on one thread, because execution\.local\.threads is false\./,
+    );
     assert.equal(told.stdout, `top level\n${'in a task\n'.repeat(3)}`);
   });
 });

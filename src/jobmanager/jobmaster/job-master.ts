@@ -20,7 +20,7 @@ import {
 } from '../../common/index.ts';
 import type { ReaderEvent, Source } from '../../connector/index.ts';
 import type { FileSystem } from '../../filesystem/index.ts';
-import { type JobGraph, producersOf } from '../../graph/index.ts';
+import type { JobGraph } from '../../graph/index.ts';
 import type { MetricGroup } from '../../metrics/index.ts';
 import {
   type CheckpointMetrics,
@@ -40,12 +40,12 @@ import {
 import {
   assignState,
   CheckpointCoordinator,
-  type CheckpointPlan,
   type CheckpointStatsSnapshot,
   type SavepointRequest,
   type StateAssignment,
 } from '../checkpoint/index.ts';
 import { createRestartStrategy } from '../failover/restart-strategies.ts';
+import { checkpointPlan } from './checkpoint-plan.ts';
 import {
   attemptOf,
   type ExecutionGraph,
@@ -54,6 +54,7 @@ import {
   findExecution,
   hasEnded,
 } from './execution-graph.ts';
+import { accumulatorFailure, failedWhileStopping } from './job-failures.ts';
 import { RegionFailover } from './region-failover.ts';
 import { SourceCoordinators } from './source-coordinators.ts';
 
@@ -252,7 +253,7 @@ export class JobMaster implements JobMasterGateway {
         logger,
         storage: checkpointStorage,
         store: this.store,
-        plan: () => this.checkpointPlan(),
+        plan: () => checkpointPlan(this.graph),
         snapshotCoordinators: (checkpointId) => this.sources.snapshot(checkpointId),
         trigger: (attempt, checkpointId, timestampMs, options) =>
           taskExecutor.triggerCheckpoint(attempt, checkpointId, timestampMs, options),
@@ -268,31 +269,6 @@ export class JobMaster implements JobMasterGateway {
   private tell(sent: Promise<void>): void {
     sent.catch((error: unknown) =>
       this.dependencies.logger.log('debug', `A task could not be told of a checkpoint: ${toError(error).message}`),
-    );
-  }
-
-  private checkpointPlan(): CheckpointPlan | { readonly notReady: string } {
-    const toTrigger: ExecutionAttemptId[] = [];
-    const toAcknowledge: ExecutionAttemptId[] = [];
-    for (const execution of this.graph.vertices) {
-      if (execution.state === 'FINISHED') continue;
-      if (execution.state !== 'RUNNING') {
-        const { taskName, subtaskIndex, parallelism, state } = execution;
-        return { notReady: `task '${taskName}' (${subtaskIndex + 1}/${parallelism}) is ${state}` };
-      }
-      const attempt = attemptOf(this.graph, execution);
-      toAcknowledge.push(attempt);
-      if (this.producersHaveFinished(execution)) toTrigger.push(attempt);
-    }
-    return { toTrigger, toAcknowledge };
-  }
-
-  private producersHaveFinished({ consumes, subtaskIndex }: ExecutionVertex): boolean {
-    return consumes.every(({ edge, producerParallelism, consumerParallelism }) =>
-      producersOf(edge.partitioner, subtaskIndex, producerParallelism, consumerParallelism).every(
-        (producer) =>
-          this.graph.vertices.find((v) => v.vertex.id === edge.source && v.subtaskIndex === producer)?.state === 'FINISHED',
-      ),
     );
   }
 
@@ -487,18 +463,4 @@ export class JobMaster implements JobMasterGateway {
     this.status = transitionJob(this.status, to);
     if (isTerminalStatus(to)) this.endWaiters.clear();
   }
-}
-
-function failedWhileStopping(error: Error, { externalPath }: CompletedCheckpoint): MillraceError {
-  return new MillraceError(
-    'JOB_FAILED',
-    `The job stopped with a savepoint that is complete ('${externalPath}'), but did not end in order: ${error.message} What the savepoint holds may not be committed yet; starting from it commits it.`,
-    { cause: error, context: { path: externalPath } },
-  );
-}
-
-function accumulatorFailure(thrown: unknown): MillraceError {
-  return new MillraceError('USER_FUNCTION_FAILED', `Merging the job's accumulators failed: ${toError(thrown).message}`, {
-    cause: thrown,
-  });
 }
