@@ -1,4 +1,4 @@
-/** The rules of the coordinator, one scenario each; over 500 lines, because they share one made-up job. */
+/** The rules of the coordinator, one scenario each; over 500 lines because they share one made-up job. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MillraceError } from '../../common/index.ts';
