@@ -6,7 +6,7 @@
  * so that a timer never interrupts a record. While a timer fires, its key is the current key.
  */
 import type { TimerHandle } from '../common/index.ts';
-import { type KeyedStateBackend, type Timer, TimerQueue, type TimerQueueSnapshot } from '../state/index.ts';
+import { type FrozenTimers, type KeyedStateBackend, type Timer, TimerQueue, type TimerQueueSnapshot } from '../state/index.ts';
 import type { KeyWatermarks } from './key-watermarks.ts';
 
 export interface ProcessingTimeService {
@@ -23,6 +23,11 @@ export interface Triggerable {
 export interface InternalTimerSnapshot {
   readonly event: TimerQueueSnapshot;
   readonly processing: TimerQueueSnapshot;
+}
+
+export interface FrozenTimerService {
+  readonly event: FrozenTimers;
+  readonly processing: FrozenTimers;
 }
 
 export interface InternalTimerServiceDependencies {
@@ -100,8 +105,9 @@ export class InternalTimerService {
     for (const { key, namespace, timestamp: timeMs } of early) eventTimers.add(key, namespace, timeMs);
   }
 
-  snapshot(maxParallelism: number): InternalTimerSnapshot {
-    return { event: this.eventTimers.snapshot(maxParallelism), processing: this.processingTimers.snapshot(maxParallelism) };
+  /** The timers as of now, to be encoded later. */
+  freeze(maxParallelism: number): FrozenTimerService {
+    return { event: this.eventTimers.freeze(maxParallelism), processing: this.processingTimers.freeze(maxParallelism) };
   }
 
   restore(snapshot: InternalTimerSnapshot): void {

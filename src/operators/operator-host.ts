@@ -5,7 +5,16 @@
  * them apart. Life: create → restore → open → (elements, watermarks, snapshots)* → finish → close; `close` may follow
  * after any step, and comes once.
  */
-import { type Clock, invariant, type Logger, MillraceError, type Random, type TimerHandle } from '../common/index.ts';
+import {
+  type Clock,
+  invariant,
+  type Logger,
+  MillraceError,
+  type Random,
+  type Scheduler,
+  systemScheduler,
+  type TimerHandle,
+} from '../common/index.ts';
 import type { OutputTag } from '../connector/index.ts';
 import type { MetricGroup } from '../metrics/index.ts';
 import {
@@ -18,6 +27,7 @@ import {
 import { type Accumulator, Histogram, IntCounter } from './accumulators.ts';
 import { type RichFunction, type RuntimeContext, richOf } from './functions.ts';
 import {
+  type FrozenTimerService,
   InternalTimerService,
   type InternalTimerSnapshot,
   type ProcessingTimeService,
@@ -36,6 +46,8 @@ import {
 import { attributeFailure } from './operator-failure.ts';
 import {
   encodeSnapshot,
+  encodeTimers,
+  type FrozenTimersSnapshot,
   type OperatorRestoreHandles,
   type PendingOperatorSnapshot,
   readSnapshots,
@@ -101,6 +113,8 @@ export interface OperatorHostDependencies {
   readonly logger: Logger;
   readonly metrics: MetricGroup;
   readonly mailbox: MailboxExecutor;
+  /** Lets the thread go on while a snapshot is written; the system's unless given. */
+  readonly scheduler?: Scheduler;
   readonly accumulators: Map<string, Accumulator<any, any>>;
   /** @param range the key groups of the subtask */
   createKeyedStateBackend(range: KeyGroupRange): KeyedStateBackend;
@@ -228,16 +242,17 @@ export class OperatorHost implements EventTarget {
     try {
       this.operator.prepareSnapshot?.(checkpointId);
       this.snapshotFunction(checkpointId);
-      const timers = this.keyedState && encodeSnapshot(this.timersSnapshot());
+      const timers = this.keyedState && this.freezeTimers();
       const { subtaskIndex } = this.options;
       const operator = encodeSnapshot({ subtaskIndex, ...this.operatorState.snapshot() });
       const keyed = this.keyedState?.startSnapshot({ checkpointId, ...request });
       const { watermark } = this;
+      const { scheduler = systemScheduler } = this.dependencies;
       return {
         write: async (output) => {
           let keyedStarted = false;
           try {
-            const timersHandle = timers && (await writeBytes(timers, output));
+            const timersHandle = timers && (await writeBytes(await encodeTimers(timers, scheduler), output));
             const operatorHandle = await writeBytes(operator, output);
             keyedStarted = true;
             const keyedHandle = await keyed?.write(output);
@@ -330,10 +345,10 @@ export class OperatorHost implements EventTarget {
     );
   }
 
-  private timersSnapshot(): TimersSnapshot {
-    const services: Record<string, InternalTimerSnapshot> = Object.fromEntries(this.restoredTimers);
-    for (const [name, service] of this.timerServices) services[name] = service.snapshot(this.options.maxParallelism);
-    return { services, watermarks: this.keyWatermarks.after(this.watermark) };
+  private freezeTimers(): FrozenTimersSnapshot {
+    const services = new Map<string, FrozenTimerService>();
+    for (const [name, service] of this.timerServices) services.set(name, service.freeze(this.options.maxParallelism));
+    return { services, unclaimed: new Map(this.restoredTimers), watermarks: this.keyWatermarks.after(this.watermark) };
   }
 
   /** Whoever emits from a callback of its own after the end would lose the record without a word. */

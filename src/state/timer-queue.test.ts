@@ -150,3 +150,19 @@ test('any sequence of operations does what a sorted list does', () => {
     { numRuns: 150 },
   );
 });
+
+test('frozen timers are those of their moment, and are encoded in portions', () => {
+  const queue = new TimerQueue();
+  for (let i = 0; i < 25; i++) queue.add(`key ${i}`, '', i % 3);
+  const expected = queue.snapshot(8);
+  const frozen = queue.freeze(8);
+  queue.popUntil(0);
+  queue.delete('key 1', '', 1);
+  queue.add('key 1', 'late', 1);
+  const encoding = frozen.encode(10);
+  let portions = 1;
+  let step = encoding.next();
+  for (; !step.done; step = encoding.next()) portions++;
+  assert.deepEqual(step.value, expected);
+  assert.equal(portions, 3);
+});
