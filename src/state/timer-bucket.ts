@@ -74,9 +74,14 @@ export class TimerBucket implements HeapItem {
     }
   }
 
-  /** In the order of registration; gaps are deleted timers. Much cheaper than going over them. */
-  copy(): readonly (Timer | undefined)[] {
-    return this.timers.slice(this.head);
+  /**
+   * The timers in the order of registration, with gaps: an array for them, which costs much less than going over them; those
+   * of a small bucket are added to `small`, which costs much less than an array.
+   */
+  copy(small: (Timer | undefined)[]): readonly (Timer | undefined)[] | undefined {
+    if (this.timers.length > INDEX_ABOVE) return this.timers.slice(this.head);
+    for (let i = this.head; i < this.timers.length; i++) small.push(this.timers[i]);
+    return undefined;
   }
 
   /** Closes the gaps, and indexes what is left if it is enough. */

@@ -32,11 +32,12 @@ export interface TimerQueueSnapshot {
 
 /** The timers of a queue at one moment. */
 export class FrozenTimers {
-  private readonly buckets: readonly (readonly (Timer | undefined)[])[];
+  /** Each timer is after those of its time that were registered before. */
+  private readonly lists: readonly (readonly (Timer | undefined)[])[];
   private readonly maxParallelism: number;
 
-  constructor(buckets: readonly (readonly (Timer | undefined)[])[], maxParallelism: number) {
-    this.buckets = buckets;
+  constructor(lists: readonly (readonly (Timer | undefined)[])[], maxParallelism: number) {
+    this.lists = lists;
     this.maxParallelism = maxParallelism;
   }
 
@@ -45,8 +46,8 @@ export class FrozenTimers {
     const { maxParallelism } = this;
     const writers = new Map<number, BinaryWriter>();
     let order = 0;
-    for (const bucket of this.buckets) {
-      for (const timer of bucket) {
+    for (const list of this.lists) {
+      for (const timer of list) {
         if (timer === undefined) continue;
         const keyGroup = keyGroupOf(timer.key, maxParallelism);
         let writer = writers.get(keyGroup);
@@ -147,14 +148,17 @@ export class TimerQueue {
   }
 
   /**
-   * Fixes the timers as of now. A million timers are copied in 1 to 60 ms, depending on how many times they are for;
+   * Fixes the timers as of now. A million timers are copied in 1 to 60 ms (few times, or a million);
    * encoding them takes about 500 ms, and can be done later and bit by bit.
    */
   freeze(maxParallelism: number): FrozenTimers {
-    return new FrozenTimers(
-      Array.from(this.buckets.values(), (bucket) => bucket.copy()),
-      maxParallelism,
-    );
+    const small: (Timer | undefined)[] = [];
+    const lists: (readonly (Timer | undefined)[])[] = [small];
+    for (const bucket of this.buckets.values()) {
+      const copy = bucket.copy(small);
+      if (copy) lists.push(copy);
+    }
+    return new FrozenTimers(lists, maxParallelism);
   }
 
   snapshot(maxParallelism: number): TimerQueueSnapshot {
