@@ -177,6 +177,14 @@ class Count implements StreamOperator<string, number> {
   }
 }
 
+/** Has operator state besides. */
+class CountAndRemember extends Count {
+  override open(context: OperatorContext<number>): void {
+    super.open(context);
+    context.operatorState.getListState(new ListStateDescriptor<string>('remembered')).add('opened');
+  }
+}
+
 test('keyed state of an operator whose input is not keyed any more is refused', async () => {
   const harness = await OperatorHarness.open<string, number>(definitionOf(() => new Count(), true));
   harness.processElement('a');
@@ -264,7 +272,11 @@ function failingOutput(failAt: number): CheckpointOutput {
   };
 }
 
-async function openCount(onDiscard: () => void, restored?: OperatorStateHandles): Promise<OperatorHost> {
+async function openCount(
+  onDiscard: () => void,
+  restored?: OperatorStateHandles,
+  operator: StreamOperator = new Count(),
+): Promise<OperatorHost> {
   const clock = new VirtualClock();
   const createBackend = (keyGroupRange: KeyGroupRange): KeyedStateBackend => {
     const backend = createKeyedStateBackend({ clock, maxParallelism: 8, keyGroupRange });
@@ -273,7 +285,7 @@ async function openCount(onDiscard: () => void, restored?: OperatorStateHandles)
     return backend;
   };
   const host = new OperatorHost(
-    definitionOf(() => new Count(), true),
+    definitionOf(() => operator, true),
     {
       jobName: 'job',
       taskName: 'task',
@@ -298,9 +310,10 @@ async function openCount(onDiscard: () => void, restored?: OperatorStateHandles)
     },
   );
   if (restored) {
-    const { keyed, timers, operator, watermark } = restored;
-    assert.ok(keyed && timers && operator);
-    const handles = { keyed: [keyed], timers: [timers], operator: [operator], watermark, oldParallelism: 1 };
+    const { keyed, timers, operator: operatorState, watermark } = restored;
+    assert.ok(keyed && timers);
+    assert.equal(operatorState, undefined, 'an operator that has no operator state leaves none');
+    const handles = { keyed: [keyed], timers: [timers], operator: [], watermark, oldParallelism: 1 };
     await host.restore(handles, memoryCheckpointInput);
   }
   await host.open();
@@ -315,7 +328,7 @@ test('a snapshot that cannot be written lets go of what was not written', async 
     [2, 0],
   ] as const) {
     let discarded = 0;
-    const host = await openCount(() => void discarded++);
+    const host = await openCount(() => void discarded++, undefined, new CountAndRemember());
     const pending = host.startSnapshot(1, { canonical: false });
     await assert.rejects(pending.write(failingOutput(failAt)), {
       code: 'FILE_SYSTEM_FAILED',

@@ -244,7 +244,10 @@ export class OperatorHost implements EventTarget {
       this.snapshotFunction(checkpointId);
       const timers = this.keyedState && this.freezeTimers();
       const { subtaskIndex } = this.options;
-      const operator = encodeSnapshot({ subtaskIndex, ...this.operatorState.snapshot() });
+      const operatorState = this.operatorState.snapshot();
+      // A subtask without any leaves nothing behind that another program would have to claim.
+      const hasOperatorState = operatorState.states.some((state) => state.elements.length > 0);
+      const operator = hasOperatorState ? encodeSnapshot({ subtaskIndex, ...operatorState }) : undefined;
       const keyed = this.keyedState?.startSnapshot({ checkpointId, ...request });
       const { watermark } = this;
       const { scheduler = systemScheduler } = this.dependencies;
@@ -253,12 +256,12 @@ export class OperatorHost implements EventTarget {
           let keyedStarted = false;
           try {
             const timersHandle = timers && (await writeBytes(await encodeTimers(timers, scheduler), output));
-            const operatorHandle = await writeBytes(operator, output);
+            const operatorHandle = operator && (await writeBytes(operator, output));
             keyedStarted = true;
             const keyedHandle = await keyed?.write(output);
             return {
               watermark,
-              operator: operatorHandle,
+              ...(operatorHandle ? { operator: operatorHandle } : {}),
               ...(timersHandle ? { timers: timersHandle } : {}),
               ...(keyedHandle ? { keyed: keyedHandle } : {}),
             };
