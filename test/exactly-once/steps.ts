@@ -24,6 +24,7 @@ import {
   type RuntimeContext,
   type SingleOutputStreamOperator,
   SlidingEventTimeWindows,
+  type Source,
   type TimerService,
   type TimeWindow,
   TumblingEventTimeWindows,
@@ -52,6 +53,8 @@ export interface StepContext {
   readonly faults: Faults;
   readonly clock: Clock;
   readonly random: Random;
+  /** What stands in for a source; itself unless given. */
+  wrapSource?(source: Source<Item, any, any>): Source<Item, any, any>;
 }
 
 type Operator = SingleOutputStreamOperator<Item>;

@@ -90,7 +90,8 @@ export function buildTopology(
   const roots = sources.map((splits): DataStream<Item> => {
     const parallelism = nextParallelism();
     env.setParallelism(parallelism);
-    const root = set(env.fromSource(new ReplayableSource(splits, context.faults), strategy), true);
+    const source = new ReplayableSource(splits, context.faults);
+    const root = set(env.fromSource(context.wrapSource?.(source) ?? source, strategy), true);
     widths.set(root, parallelism);
     return root;
   });

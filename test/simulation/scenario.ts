@@ -77,7 +77,7 @@ export interface Outcome {
 const CHECKPOINTS = '/checkpoints';
 const SAVEPOINTS = '/savepoints';
 /** A job that has not ended by then never will. */
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 20_000;
 
 /** @param trace gets every event */
 export async function runScenario(
@@ -128,7 +128,7 @@ class ScenarioRun {
     this.#disk = new SimulatedDisk({
       random: this.#fork(),
       faults: () => ({
-        maxDelayMs: adversity.diskDelayMs,
+        maxDelayMs: this.#isHealed ? Math.min(0.5, adversity.diskDelayMs) : adversity.diskDelayMs,
         failureRate: this.#isHealed ? 0 : adversity.diskFailureRate,
       }),
       isFull: () => adversity.diskFull.some(({ fromMs, toMs }) => this.#nowMs >= fromMs && this.#nowMs < toMs),
@@ -176,9 +176,15 @@ class ScenarioRun {
   #startCluster({ parallelisms }: RunScenario, from: RestorePoint | undefined): Promise<SimulatedCluster> {
     const { topology, executors } = this.#scenario;
     this.#record(`start ${++this.#starts} from ${from?.path ?? 'nothing'}, parallelism ${parallelisms}`);
+    const { source } = this.#mutation;
     return SimulatedCluster.start(
       (env, process) =>
-        buildTopology(env, topology, parallelisms, this.#sink, { faults: this.#faults, clock: process, random: this.#fork() }),
+        buildTopology(env, topology, parallelisms, this.#sink, {
+          faults: this.#faults,
+          clock: process,
+          random: this.#fork(),
+          ...(source ? { wrapSource: source } : {}),
+        }),
       this.#configuration(from),
       executors,
       {
@@ -191,6 +197,7 @@ class ScenarioRun {
           if (lost) this.#record(`${message} is lost`);
           return lost;
         },
+        isHealed: () => this.#isHealed,
         record: (event) => this.#record(event),
       },
     );
@@ -230,6 +237,7 @@ class ScenarioRun {
     const at = (timeMs: number, act: () => void): void => {
       if (timeMs >= this.#nowMs) process.setTimer(timeMs - this.#nowMs, () => executors.released || act());
     };
+    const healedAtStart = this.#isHealed;
     const refused = (error: unknown): void => this.#record(toError(error).message);
     const random = this.#fork();
     for (const timeMs of losesProcessAtMs) at(timeMs, () => executors.loseOne(random));
@@ -255,13 +263,14 @@ class ScenarioRun {
         () => 'FINISHED' as const,
       );
     } catch (error) {
-      const { code, message, context } = error as MillraceError;
+      const { code, message, context, cause } = error as MillraceError;
       this.#record(`the job failed: ${message}`);
       if (code === 'JOB_CANCELED') return 'CANCEL';
       // The savepoint with which it stopped is complete, and what failed behind it is done again by the next run.
       if (end.how === 'STOP' && String(context.path).startsWith(SAVEPOINTS)) return 'STOP';
       // A disk that cannot be read when the job starts: somebody has to start it again.
-      if (code === 'FILE_SYSTEM_FAILED' && !this.#isHealed) return 'FAILED';
+      const ofTheDisk = [code, (cause as MillraceError | undefined)?.code].includes('FILE_SYSTEM_FAILED');
+      if (ofTheDisk && !healedAtStart) return 'FAILED';
       throw error;
     }
   }

@@ -14,7 +14,7 @@ import type { SimulatedProcess } from './simulated-process.ts';
 /** Builds the program, for the process that will run it. */
 export type BuildProgram = (env: StreamExecutionEnvironment, process: SimulatedProcess) => void;
 
-export interface ClusterDependencies extends Pick<ExecutorsDependencies, 'mutation' | 'loses' | 'record'> {
+export interface ClusterDependencies extends Pick<ExecutorsDependencies, 'mutation' | 'loses' | 'isHealed' | 'record'> {
   readonly process: SimulatedProcess;
   readonly random: Random;
   mount(process: SimulatedProcess): FileSystem;
@@ -41,7 +41,7 @@ export class SimulatedCluster {
     build: BuildProgram,
     configuration: Readonly<Record<string, unknown>>,
     options: ExecutorsOptions,
-    { process, random, mount, mutation, loses, record }: ClusterDependencies,
+    { process, random, mount, mutation, loses, isHealed, record }: ClusterDependencies,
   ): Promise<SimulatedCluster> {
     const { submission, program } = buildProgram(build, configuration, process, random);
     const scheduler = { yieldThen: (callback: () => void) => void process.setTimer(0, callback) };
@@ -60,6 +60,7 @@ export class SimulatedCluster {
           mount,
           jobMasterOf,
           loses,
+          isHealed,
           record,
         });
         return executors;

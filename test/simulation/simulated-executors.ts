@@ -6,15 +6,7 @@
  * one that takes its place knows nothing. Every process replays the program, so none shares functions with another.
  */
 import { FileCheckpointStorage } from '../../src/checkpoint/index.ts';
-import {
-  type Clock,
-  type JobId,
-  MillraceError,
-  type Random,
-  seededRandom,
-  serializeError,
-  silentLogger,
-} from '../../src/common/index.ts';
+import { type JobId, MillraceError, type Random, seededRandom, serializeError, silentLogger } from '../../src/common/index.ts';
 import type { FileSystem } from '../../src/filesystem/index.ts';
 import { MemorySpillStorage } from '../../src/memory/index.ts';
 import { MetricRegistry } from '../../src/metrics/index.ts';
@@ -39,7 +31,7 @@ export interface ExecutorsOptions {
   readonly messageMs: number;
   readonly workMs: number;
   readonly turnMs: number;
-  /** How much slower than that the slowest threads are. */
+  /** How many times slower than that some threads are, until all is healed. */
   readonly slowness: number;
 }
 
@@ -55,6 +47,8 @@ export interface ExecutorsDependencies {
   jobMasterOf(jobId: JobId): JobMasterGateway;
   /** Whether the message gets lost; the checkpoint that it speaks of then fails for lack of it. */
   loses(message: 'TRIGGER' | 'ACKNOWLEDGE' | 'DECLINE'): boolean;
+  /** Whether nothing goes wrong any more, and nobody is slow. */
+  isHealed(): boolean;
   record(event: string): void;
 }
 
@@ -82,8 +76,7 @@ export class SimulatedExecutors implements TaskExecutorGateway {
   constructor(options: ExecutorsOptions, dependencies: ExecutorsDependencies) {
     this.#options = options;
     this.#dependencies = dependencies;
-    const channels = new LocalChannels();
-    this.#channels = dependencies.mutation.channels?.(channels) ?? channels;
+    this.#channels = new LocalChannels();
   }
 
   /** Takes one process away. @returns whether there was one with tasks */
@@ -192,22 +185,21 @@ export class SimulatedExecutors implements TaskExecutorGateway {
     const { messageMs, workMs, turnMs, slowness } = this.#options;
     const process = new SimulatedProcess(dependencies.process);
     const fork = (): Random => seededRandom(Math.floor(random.next() * 2 ** 32));
-    const factor = random.next() < 0.3 ? slowness : 1;
-    const clock: Clock & SimulatedThread = new SimulatedThread(
-      { workMs: workMs * factor, turnMs: turnMs * factor },
-      process,
-      fork(),
-    );
-    const link = (): SimulatedLink => new SimulatedLink(messageMs, dependencies.process, fork());
+    const { isHealed } = dependencies;
+    const isSlow = random.next() < 0.3;
+    const slownessNow = (): number => (isSlow && !isHealed() ? slowness : 1);
+    const thread = new SimulatedThread({ workMs, turnMs, slowness: slownessNow }, process, fork());
+    const delayMs = (): number => (isHealed() ? Math.min(1, messageMs) : messageMs);
+    const link = (): SimulatedLink => new SimulatedLink(delayMs, dependencies.process, fork());
     const toMaster = link();
     const attempts = new Map<string, ExecutionAttemptId>();
     const master = (jobId: JobId): JobMasterGateway => this.#masterOf(jobId, toMaster, attempts, process);
     let program: Program | undefined;
     const executor: TaskExecutor = new TaskExecutor({
-      platform: { clock, scheduler: clock, random: fork() },
+      platform: { clock: thread, scheduler: thread, random: fork() },
       logger: silentLogger,
-      metrics: new MetricRegistry(clock),
-      channels: this.#channels,
+      metrics: new MetricRegistry(thread),
+      channels: mutatedChannels(this.#channels, mutation),
       createSpillStorage: () => new MemorySpillStorage(),
       programOf: () => (program ??= dependencies.replay(process)),
       jobMasterOf: (jobId) => mutation.jobMaster?.(master(jobId), executor) ?? master(jobId),
@@ -219,13 +211,13 @@ export class SimulatedExecutors implements TaskExecutorGateway {
   #storage(process: SimulatedProcess, random: Random): TaskCheckpointStorage {
     const { mount, checkpointing, mutation } = this.#dependencies;
     const { directory, savepointDirectory, inlineThresholdBytes } = checkpointing;
-    const fileSystem = mount(process);
+    const mounted = mount(process);
+    const fileSystem = mutation.fileSystem?.(mounted) ?? mounted;
     const storage = new FileCheckpointStorage({ directory, savepointDirectory, inlineThresholdBytes } as never, {
       fileSystem,
       random,
     });
-    const asTasksSeeIt = { openOutput: (folder: string) => storage.output(folder), input: storage.input() };
-    return mutation.storage?.(asTasksSeeIt) ?? asTasksSeeIt;
+    return { openOutput: (folder) => storage.output(folder), input: storage.input() };
   }
 
   /** The master as one process reaches it. */
@@ -269,6 +261,15 @@ export class SimulatedExecutors implements TaskExecutorGateway {
   #master(attempt: ExecutionAttemptId): JobMasterGateway {
     return this.#dependencies.jobMasterOf(attempt.jobId);
   }
+}
+
+function mutatedChannels(channels: ChannelProvider, { reader }: Mutation): ChannelProvider {
+  if (reader === undefined) return channels;
+  return {
+    writer: (channel, slot) => channels.writer(channel, slot),
+    reader: (channel, slot) => reader(channels.reader(channel, slot)),
+    release: (jobId) => channels.release(jobId),
+  };
 }
 
 function subtaskKey({ vertexId, subtaskIndex }: ExecutionAttemptId): string {

@@ -4,12 +4,13 @@
 import type { Clock, Random } from '../../src/common/index.ts';
 
 export class SimulatedLink {
-  readonly #maxDelayMs: number;
+  readonly #maxDelayMs: () => number;
   readonly #clock: Clock;
   readonly #random: Random;
   #lastMs = 0;
 
-  constructor(maxDelayMs: number, clock: Clock, random: Random) {
+  /** @param maxDelayMs the longest that a message takes now */
+  constructor(maxDelayMs: () => number, clock: Clock, random: Random) {
     this.#maxDelayMs = maxDelayMs;
     this.#clock = clock;
     this.#random = random;
@@ -18,7 +19,7 @@ export class SimulatedLink {
   send(deliver: () => void): void {
     const nowMs = this.#clock.monotonicMs();
     // The square makes most messages fast and a few of them slow.
-    this.#lastMs = Math.max(this.#lastMs, nowMs + this.#random.next() ** 2 * this.#maxDelayMs);
+    this.#lastMs = Math.max(this.#lastMs, nowMs + this.#random.next() ** 2 * this.#maxDelayMs());
     this.#clock.setTimer(this.#lastMs - nowMs, deliver);
   }
 }

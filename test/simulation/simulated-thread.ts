@@ -11,6 +11,8 @@ export interface SimulatedThreadOptions {
   readonly workMs: number;
   /** The longest that a thread waits for its turn. */
   readonly turnMs: number;
+  /** How many times slower than that it is now. */
+  slowness(): number;
 }
 
 export class SimulatedThread implements Clock, Scheduler {
@@ -30,7 +32,8 @@ export class SimulatedThread implements Clock, Scheduler {
   }
 
   monotonicMs(): number {
-    this.#nowMs = Math.max(this.#clock.monotonicMs(), this.#nowMs + this.#random.next() * this.#options.workMs);
+    const { workMs, slowness } = this.#options;
+    this.#nowMs = Math.max(this.#clock.monotonicMs(), this.#nowMs + this.#random.next() * workMs * slowness());
     return this.#nowMs;
   }
 
@@ -39,7 +42,8 @@ export class SimulatedThread implements Clock, Scheduler {
   }
 
   yieldThen(callback: () => void): void {
-    this.#clock.setTimer(this.#aheadMs + this.#random.next() * this.#options.turnMs, callback);
+    const { turnMs, slowness } = this.#options;
+    this.#clock.setTimer(this.#aheadMs + this.#random.next() * turnMs * slowness(), callback);
   }
 
   get #aheadMs(): number {
