@@ -3,6 +3,7 @@ import { mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { fileSystemContract } from './file-system-contract.test.ts';
 import { expandPath } from './glob.ts';
 import { LocalFileSystem } from './local-file-system.ts';
@@ -12,6 +13,19 @@ const temporaryFolder = async (): Promise<string> => realpath(await mkdtemp(join
 fileSystemContract('LocalFileSystem', async () => {
   const root = await temporaryFolder();
   return { fileSystem: new LocalFileSystem(), root, dispose: () => rm(root, { recursive: true, force: true }) };
+});
+
+fileSystemContract('LocalFileSystem with URLs', async () => {
+  const folder = await temporaryFolder();
+  const root = pathToFileURL(folder).href;
+  return { fileSystem: new LocalFileSystem(), root, dispose: () => rm(folder, { recursive: true, force: true }) };
+});
+
+test('a URL of another kind is refused instead of becoming a folder', async () => {
+  const fileSystem = new LocalFileSystem();
+  for (const path of ['s3://bucket/checkpoints', 'hdfs:///x', 'HTTP://host/x']) {
+    await assert.rejects(fileSystem.create(`${path}/a`), { code: 'INVALID_OPTION', message: /no file system for '.*a'/ });
+  }
 });
 
 test('a symbolic link upwards does not make files appear twice, and a broken one is not there', async () => {

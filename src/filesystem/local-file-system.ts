@@ -1,6 +1,10 @@
-/** The file system of the machine, through Node. See `FileSystem` for what it promises. */
+/**
+ * The file system of the machine, through Node. See `FileSystem` for what it promises. Paths may be `file:` URLs; one with another
+ * scheme is refused, as it would otherwise become a folder of that name.
+ */
 import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { MillraceError } from '../common/index.ts';
 import {
   type FileFailureReason,
@@ -31,7 +35,7 @@ const STATUS_BATCH = 32;
 export class LocalFileSystem implements FileSystem {
   async open(path: string, offset = 0): Promise<FileReader> {
     return attempt('open', path, async () => {
-      const handle = await open(path, 'r');
+      const handle = await open(local(path), 'r');
       try {
         const status = await handle.stat();
         if (status.isDirectory()) throw fileSystemError('open', path, 'IS_A_DIRECTORY');
@@ -48,30 +52,30 @@ export class LocalFileSystem implements FileSystem {
 
   async create(path: string, options: { readonly overwrite?: boolean } = {}): Promise<FileWriter> {
     return attempt('create', path, async () => {
-      await makeFolder(dirname(path), path);
-      return new LocalFileWriter(path, await open(path, options.overwrite ? 'w' : 'wx'), 0);
+      await makeFolder(dirname(local(path)), path);
+      return new LocalFileWriter(path, await open(local(path), options.overwrite ? 'w' : 'wx'), 0);
     });
   }
 
   async append(path: string): Promise<FileWriter> {
     return attempt('append to', path, async () => {
-      await makeFolder(dirname(path), path);
-      const handle = await open(path, 'a');
+      await makeFolder(dirname(local(path)), path);
+      const handle = await open(local(path), 'a');
       return new LocalFileWriter(path, handle, (await handle.stat()).size);
     });
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await attempt(`move to '${to}' the file`, from, () => rename(from, to));
+    await attempt(`move to '${to}' the file`, from, () => rename(local(from), local(to)));
   }
 
   async delete(path: string, options: { readonly recursive?: boolean } = {}): Promise<boolean> {
     return attempt('delete', path, async () => {
       const status = await this.status(path);
       if (status === undefined) return false;
-      if (options.recursive) await rm(path, { recursive: true, force: true });
-      else if (status.isDirectory) await rmdir(path);
-      else await unlink(path);
+      if (options.recursive) await rm(local(path), { recursive: true, force: true });
+      else if (status.isDirectory) await rmdir(local(path));
+      else await unlink(local(path));
       return true;
     });
   }
@@ -79,7 +83,7 @@ export class LocalFileSystem implements FileSystem {
   async list(path: string): Promise<FileStatus[]> {
     return attempt('list', path, async () => {
       const base = path.endsWith('/') ? path : `${path}/`;
-      const entries = await readdir(path, { withFileTypes: true });
+      const entries = await readdir(local(path), { withFileTypes: true });
       entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
       const found: FileStatus[] = [];
       for (let i = 0; i < entries.length; i += STATUS_BATCH) {
@@ -98,7 +102,7 @@ export class LocalFileSystem implements FileSystem {
   async status(path: string): Promise<FileStatus | undefined> {
     return attempt('read the status of', path, async () => {
       try {
-        const status = await stat(path);
+        const status = await stat(local(path));
         const isDirectory = status.isDirectory();
         return {
           path,
@@ -121,12 +125,12 @@ export class LocalFileSystem implements FileSystem {
   }
 
   async mkdirs(path: string): Promise<void> {
-    await attempt('create', path, () => makeFolder(path, path));
+    await attempt('create', path, () => makeFolder(local(path), path));
   }
 
   async syncDirectory(path: string): Promise<void> {
     await attempt('sync', path, async () => {
-      const handle = await open(path, 'r');
+      const handle = await open(local(path), 'r');
       try {
         if (!(await handle.stat()).isDirectory()) throw fileSystemError('sync', path, 'NOT_A_DIRECTORY');
         // Windows cannot sync a folder, and makes names durable without it.
@@ -205,6 +209,18 @@ class LocalFileWriter implements FileWriter {
       }
     });
   }
+}
+
+/** @throws MillraceError `INVALID_OPTION` for a scheme other than `file:` */
+function local(path: string): string {
+  const scheme = /^([a-z][a-z0-9+.-]+):\//i.exec(path)?.[1]?.toLowerCase();
+  if (scheme === undefined) return path;
+  if (scheme === 'file' && URL.canParse(path)) return fileURLToPath(path);
+  throw new MillraceError(
+    'INVALID_OPTION',
+    `There is no file system for '${path}': files can be on this machine only. Give a path, or a URL that begins with 'file:///'.`,
+    { context: { path }, recoverable: false },
+  );
 }
 
 /** A file in the place of a folder is reported as such: Node says that it exists already. */
