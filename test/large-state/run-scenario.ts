@@ -97,9 +97,12 @@ function failureOf({ exitCode, log }: Run, digest: Digest | undefined, expected:
 
 /** @param killAfter the process is killed once so much is done and a checkpoint is complete */
 function run(job: JobOptions, killAfter: number | undefined): Promise<Run> {
-  const { heapLimitBytesPerSlot } = divideMemory(job.memoryBytes, 1);
-  const heap = `--max-old-space-size=${Math.floor(heapLimitBytesPerSlot / 2 ** 20)}`;
-  const child = spawn(process.execPath, ['--conditions=millrace-source', heap, JOB, JSON.stringify(job)], {
+  const { heapLimitBytesPerSlot, semiSpaceBytesPerSlot } = divideMemory(job.memoryBytes, 1);
+  const limits = [
+    `--max-old-space-size=${Math.floor(heapLimitBytesPerSlot / 2 ** 20)}`,
+    `--max-semi-space-size=${Math.floor(semiSpaceBytesPerSlot / 2 ** 20)}`,
+  ];
+  const child = spawn(process.execPath, ['--conditions=millrace-source', ...limits, JOB, JSON.stringify(job)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, MILLRACE_LOG: 'debug', NODE_OPTIONS: '' },
   });
