@@ -114,8 +114,8 @@ ${addCode(this.operation.contents, code, `${session}.accumulator`, value)}
     for (const part of this.sessions.parts()) {
       for (const [key, list] of part) {
         backend.setCurrentCanonicalKey(key);
-        const sessions = list.map(({ start, end }) => ({ start, end, name: String(start) }));
-        state.sessions.update({ due: Number.POSITIVE_INFINITY, sessions });
+        const sessions = list.map(({ start, end }) => ({ start, end, name: start }));
+        state.write({ due: Number.POSITIVE_INFINITY, sessions });
         for (const { start, accumulator } of list) {
           state.accumulators.select(String(start));
           state.accumulators.write(accumulator);
@@ -195,8 +195,8 @@ ${addCode(this.operation.contents, code, `${session}.accumulator`, value)}
     const { snapshotState: state, sessions } = this;
     state.sessions.forEachKeyInNamespace(SESSIONS, () => {
       const key: CanonicalKey = this.backend.currentCanonicalKey;
-      const list = (state.sessions.value()?.sessions ?? []).map(({ start, end, name }) => {
-        state.accumulators.select(name);
+      const list = (state.read()?.sessions ?? []).map(({ start, end, name }) => {
+        state.accumulators.select(String(name));
         return new Session(key, start, end, state.accumulators.read());
       });
       sessions.set(key, list);

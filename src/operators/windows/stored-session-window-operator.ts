@@ -69,10 +69,11 @@ export class StoredSessionWindowOperator implements StreamOperator {
 
   processElement(value: unknown, timestamp: number): void {
     if (!Number.isFinite(timestamp)) refuseTimestamp(timestamp);
-    const { sessions, accumulators } = this.state;
+    const { state } = this;
+    const { accumulators } = state;
     const { allowedLatenessMs, lateDataOutputTag } = this.operation;
     const end = timestamp + this.assigner.gapOf(value);
-    const held = sessions.value() ?? { due: Number.POSITIVE_INFINITY, sessions: [] };
+    const held = state.read() ?? { due: Number.POSITIVE_INFINITY, sessions: [] };
     const [from, to] = sessionsTouching(held.sessions, timestamp, end);
     const watermark = this.context.currentKeyWatermark();
     if (from === to && end - 1 + allowedLatenessMs <= watermark) {
@@ -80,16 +81,16 @@ export class StoredSessionWindowOperator implements StreamOperator {
       else this.numLateRecordsDropped.inc();
       return;
     }
-    if (from === to) held.sessions.splice(from, 0, { start: timestamp, end, name: String(timestamp) });
+    if (from === to) held.sessions.splice(from, 0, { start: timestamp, end, name: timestamp });
     const session = held.sessions[from] as StoredSession;
     if (from < to) this.merge(held.sessions, from, to);
     session.start = Math.min(session.start, timestamp);
     session.end = Math.max(session.end, end);
-    accumulators.select(session.name);
+    accumulators.select(String(session.name));
     accumulators.add(value);
     if (session.end - 1 <= watermark) this.emit(session);
     this.schedule(held);
-    sessions.update(held);
+    state.write(held);
   }
 
   processWatermark(timestamp: number): void {
@@ -106,10 +107,10 @@ export class StoredSessionWindowOperator implements StreamOperator {
     const { accumulators } = this.state;
     const session = sessions[from] as StoredSession;
     for (const other of sessions.splice(from + 1, to - from - 1)) {
-      accumulators.select(other.name);
+      accumulators.select(String(other.name));
       const newer = accumulators.read();
       accumulators.clear();
-      accumulators.select(session.name);
+      accumulators.select(String(session.name));
       accumulators.write(this.aggregate.merge(accumulators.read(), newer));
       session.end = other.end;
     }
@@ -136,9 +137,10 @@ export class StoredSessionWindowOperator implements StreamOperator {
 
   /** Fires and drops what is due of the current key's sessions. */
   private lookAt(span: number, before: number, timestamp: number): void {
-    const { sessions, accumulators } = this.state;
+    const { state } = this;
+    const { accumulators } = state;
     const { keyWatermarks } = this.context;
-    const held = sessions.value() as SessionsOfKey;
+    const held = state.read() as SessionsOfKey;
     const firedUpTo = Math.max(
       before,
       keyWatermarks.highest > before ? keyWatermarks.of(this.backend.currentCanonicalKey) : before,
@@ -149,20 +151,20 @@ export class StoredSessionWindowOperator implements StreamOperator {
       if (last > firedUpTo && last <= timestamp) this.emit(session);
       if (last + this.operation.allowedLatenessMs > timestamp) left.push(session);
       else {
-        accumulators.select(session.name);
+        accumulators.select(String(session.name));
         accumulators.clear();
       }
     }
     const after: SessionsOfKey = { due: span, sessions: left };
     const nextMs = this.nextTimeOf(left);
     this.moveTo(this.spanOf(nextMs), nextMs, after);
-    if (left.length === 0) sessions.clear();
-    else sessions.update(after);
+    if (left.length === 0) state.sessions.clear();
+    else state.write(after);
   }
 
   private emit(session: StoredSession): void {
     const { accumulators } = this.state;
-    accumulators.select(session.name);
+    accumulators.select(String(session.name));
     this.emitter.emit(session.start, session.end, this.backend.currentCanonicalKey, copyData(accumulators.read()));
   }
 
@@ -211,7 +213,8 @@ export class StoredSessionWindowOperator implements StreamOperator {
 
   /** Restored as it is, or made anew if it is that of another gap, or of an operator that has its own on the heap. */
   private restoreSchedule(): void {
-    const { sessions, schedule } = this.state;
+    const { state } = this;
+    const { sessions, schedule } = state;
     const names = schedule.namespaces();
     const spans = names.map((name) => Number(name.slice(name.indexOf(':') + 1)));
     if (names.length > 0 && names.every((name, i) => name === this.nameOf(spans[i] as number))) {
@@ -220,9 +223,9 @@ export class StoredSessionWindowOperator implements StreamOperator {
     }
     for (const name of names) schedule.clearNamespace(name);
     sessions.forEachKeyInNamespace(SESSIONS, () => {
-      const held: SessionsOfKey = { ...(sessions.value() as SessionsOfKey), due: Number.POSITIVE_INFINITY };
+      const held: SessionsOfKey = { ...(state.read() as SessionsOfKey), due: Number.POSITIVE_INFINITY };
       this.schedule(held);
-      sessions.update(held);
+      state.write(held);
     });
   }
 
