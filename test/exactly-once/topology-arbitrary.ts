@@ -48,7 +48,9 @@ export function topologyArbitrary({ mostSteps, mostRecordsOfSplit }: TopologySiz
   });
 }
 
-export const parallelismsArbitrary: fc.Arbitrary<number[]> = fc.array(fc.integer({ min: 1, max: 4 }), {
-  minLength: 1,
-  maxLength: 5,
-});
+const parallelism = fc.integer({ min: 1, max: 4 });
+
+export const parallelismsArbitrary: fc.Arbitrary<number[]> = fc.oneof(
+  parallelism.map((everywhere) => [everywhere]),
+  fc.array(parallelism, { minLength: 2, maxLength: 5 }),
+);

@@ -77,7 +77,9 @@ export interface Outcome {
 const CHECKPOINTS = '/checkpoints';
 const SAVEPOINTS = '/savepoints';
 /** A job that has not ended by then never will. */
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 10_000;
+/** A job that does so much without an end never ends either. */
+const LIMIT_EVENTS = 200_000;
 
 /** @param trace gets every event */
 export async function runScenario(
@@ -315,7 +317,9 @@ class ScenarioRun {
     while (!settled) {
       const nextMs = this.#clock.nextTimerMs;
       if (nextMs === undefined) throw new Error('the job is stuck: nobody waits for anything');
-      if (nextMs > LIMIT_MS) throw new Error(`the job does not end: it still runs after ${LIMIT_MS} ms`);
+      if (nextMs > LIMIT_MS || this.#events > LIMIT_EVENTS) {
+        throw new Error(`the job does not end: it still runs after ${nextMs.toFixed(0)} ms and ${this.#events} events`);
+      }
       await this.#clock.advanceToAsync(nextMs);
     }
     return promise;
