@@ -220,7 +220,7 @@ function append(outputs: Outputs, key: number, output: unknown): void {
 const normalise = (outputs: Outputs): unknown[] =>
   [...outputs].sort(([a], [b]) => a - b).map(([key, list]) => [key, list.map((o) => JSON.stringify(o)).sort()]);
 
-async function check(operator: Case, numRuns = 30): Promise<void> {
+async function check(operator: Case, numRuns = 20): Promise<void> {
   await fc.assert(
     fc.asyncProperty(stepsArbitrary, fc.integer({ min: 1, max: 4 }), async (steps, parallelism) => {
       const rescaled = await runRescaled(steps, parallelism, operator);
