@@ -9,8 +9,10 @@ import { BytesSource, type DataStream, StreamExecutionEnvironment, TumblingEvent
 import { jsonFormat } from 'millrace/formats';
 import { type Ad, adEvents, MAX_DISORDER_MS } from '../../examples/src/ad-analytics/events.ts';
 import { forEventTimeProgress } from '../../examples/src/event-time-progress.ts';
-import { alternate, speedRatio } from './alternate.ts';
-import type { Benchmark } from './benchmark.ts';
+import { alternate, median, speedRatio } from './alternate.ts';
+import type { Benchmark, Figure } from './benchmark.ts';
+import type { AdAnalyticsOutcome } from './programs/ad-analytics-job.ts';
+import { inFolder, runProgram } from './programs/child.ts';
 
 const WINDOW_MS = 10_000;
 const WATERMARK_STEP_MS = 1_000;
@@ -32,7 +34,7 @@ interface CampaignCount {
 export const adAnalytics: Benchmark = {
   name: 'ad-analytics',
   description: 'JSON bytes to window counts, against JSON.parse per record; and from ready objects, against a loop over them',
-  async run({ rounds, scale }) {
+  async run({ rounds, scale, parallelism = 2 }) {
     const events = Math.ceil(1_000_000 * scale);
     const { ads, chunks } = adEvents({ events, malformedShare: 0 });
     const campaignOf = new Map(ads.map(({ ad_id, campaign_id }: Ad) => [ad_id, campaign_id]));
@@ -63,10 +65,48 @@ export const adAnalytics: Benchmark = {
           target: { min: 3 },
         },
         { name: 'ratio (ready objects)', value: speedRatio(fromObjects, 'engine', 'loop'), target: { min: 0.8 } },
+        ...(await inParallel(Math.min(rounds, 5), scale, parallelism)),
       ],
     };
   },
 };
+
+/**
+ * Processes of their own, in turn: one slot and several, without checkpoints and with one every second. The processor time tells what
+ * the exchange costs also on a machine that has no core to spare.
+ */
+async function inParallel(rounds: number, scale: number, parallelism: number): Promise<Figure[]> {
+  const lines = Math.ceil(200_000 * Math.min(1, scale * 10));
+  const passes = Math.max(parallelism, Math.ceil(50 * scale));
+  const contestants = [1, parallelism].flatMap((slots) => [0, 1_000].map((checkpointMs) => ({ slots, checkpointMs })));
+  const outcomes = contestants.map((): AdAnalyticsOutcome[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, { slots, checkpointMs }] of contestants.entries()) {
+      const args = [slots, lines, passes, checkpointMs];
+      const outcome = await inFolder((folder) => runProgram<AdAnalyticsOutcome>('ad-analytics-job.ts', [...args, folder]));
+      const views = (outcomes[0]?.[0] ?? outcome).views;
+      if (outcome.views !== views) throw new Error(`${slots} slots counted ${outcome.views} views, one slot ${views}`);
+      outcomes[i]?.push(outcome);
+    }
+  }
+  const [one = [], oneSafe = [], several = [], severalSafe = []] = outcomes;
+  const ratio = (a: Outcomes, b: Outcomes, of: 'tookMs' | 'processorMs'): number => medianOf(a, of) / medianOf(b, of);
+  const slots = `${parallelism} slots`;
+  return [
+    { name: `${slots}: speed-up over one`, value: ratio(one, several, 'tookMs') },
+    { name: `${slots}: processor time over one`, value: ratio(several, one, 'processorMs') },
+    { name: 'one slot: time with checkpoints over without', value: ratio(oneSafe, one, 'tookMs'), target: { max: 1.05 } },
+    { name: 'one slot: processor time with checkpoints over without', value: ratio(oneSafe, one, 'processorMs') },
+    { name: `${slots}: time with checkpoints over without`, value: ratio(severalSafe, several, 'tookMs'), target: { max: 1.05 } },
+    { name: `${slots}: processor time with checkpoints over without`, value: ratio(severalSafe, several, 'processorMs') },
+  ];
+}
+
+type Outcomes = readonly AdAnalyticsOutcome[];
+
+function medianOf(outcomes: Outcomes, of: 'tookMs' | 'processorMs'): number {
+  return median(outcomes.map((outcome) => outcome[of]).sort((a, b) => a - b));
+}
 
 /**
  * Four times as many as there are lines, or else a round takes so little time that a third of it goes by before the code of a new

@@ -5,6 +5,10 @@ export interface BenchmarkOptions {
   /** Scales the amount of work; 1 is what the table in README.md was measured with, tests use a tiny one. */
   readonly scale: number;
   readonly rounds: number;
+  /** Of `ad-analytics`: how many slots are compared with one; 2 by default. */
+  readonly parallelism?: number;
+  /** Of `recovery`: how much state there is; 20 by default. */
+  readonly stateMegabytes?: number;
 }
 
 /** One figure with its target. */

@@ -6,7 +6,19 @@ import { chain } from './chain.ts';
 import { decode } from './decode.ts';
 import { exchange } from './exchange.ts';
 import { keyedSum } from './keyed-sum.ts';
+import { latency } from './latency.ts';
+import { recovery } from './recovery.ts';
 import { start } from './start.ts';
 import { windows } from './windows.ts';
 
-export const BENCHMARKS: readonly Benchmark[] = [chain, adAnalytics, keyedSum, windows, decode, exchange, start];
+export const BENCHMARKS: readonly Benchmark[] = [
+  chain,
+  adAnalytics,
+  keyedSum,
+  windows,
+  decode,
+  exchange,
+  latency,
+  recovery,
+  start,
+];

@@ -1,5 +1,6 @@
 /**
  * `npm run bench` lists the benchmarks, `npm run bench -- NAME [--rounds N] [--scale X] [--json]` runs one, `all` runs all.
+ * `ad-analytics` takes `--parallelism N`, `recovery` takes `--state-mb N`.
  * Missed targets are shown; they do not fail the run: machines differ, and a figure is for reading.
  */
 import os from 'node:os';
@@ -14,6 +15,8 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '7' },
     scale: { type: 'string', default: '1' },
+    parallelism: { type: 'string', default: '2' },
+    'state-mb': { type: 'string', default: '20' },
   },
 });
 
@@ -42,7 +45,12 @@ if (name === undefined) {
 }
 
 async function run(benchmark: Benchmark): Promise<BenchmarkReport> {
-  const report = await benchmark.run({ rounds: Number(values.rounds), scale: Number(values.scale) });
+  const report = await benchmark.run({
+    rounds: Number(values.rounds),
+    scale: Number(values.scale),
+    parallelism: Number(values.parallelism),
+    stateMegabytes: Number(values['state-mb']),
+  });
   if (!values.json) print(report);
   return report;
 }
