@@ -56,7 +56,8 @@ export class MiniCluster {
       clock: platform.clock,
       random: platform.random,
       logger,
-      metrics,
+      // Of its own: the tasks' metrics are asked for wherever they run.
+      metrics: new MetricRegistry(platform.clock),
       taskExecutor,
       fileSystem,
       checkpointStorageOf: (jobId, { directory, savepointDirectory, inlineThresholdBytes }) => {

@@ -20,7 +20,7 @@ import { readKeyGroups, writeKeyGroups } from './key-groups-stream.ts';
 import type { KeyedStateBackend, KeyedStateSnapshot, StateMeta } from './keyed-state-backend.ts';
 import { KeyedStateWriter, readRecords } from './keyed-state-format.ts';
 import type { KeyedStateHandle, PendingKeyedSnapshot } from './keyed-state-handle.ts';
-import { checkMaxParallelism, checkRestoredState, checkSameState, inState, metaOf, refuseTtl } from './state-checks.ts';
+import { checkMaxParallelism, checkSameState, conversionOf, inState, metaOf, refuseTtl } from './state-checks.ts';
 import type { KeyedStateDescriptor } from './state-descriptors.ts';
 import { KeyContext, type StateFamily } from './state-family.ts';
 import { reducerOf } from './state-functions.ts';
@@ -199,10 +199,10 @@ export class HeapKeyedStateBackend implements KeyedStateBackend {
       return known;
     }
     const restored = this.unclaimed.get(descriptor.name);
-    if (restored) checkRestoredState(restored.meta, meta);
+    const convert = restored && conversionOf(restored.meta, meta, descriptor, this.clock.currentTimeMs());
     const registered = this.createState(descriptor, meta);
     this.states.set(descriptor.name, registered);
-    this.takeRestored(registered);
+    this.takeRestored(registered, convert);
     return registered;
   }
 
@@ -220,17 +220,12 @@ export class HeapKeyedStateBackend implements KeyedStateBackend {
     return { descriptor, meta, family, slot, state: ttlState(descriptor, family, slot, time, this.types), cleaner };
   }
 
-  private takeRestored({ meta, family, slot }: RegisteredState): void {
+  private takeRestored({ meta, family, slot }: RegisteredState, convert: ((stored: any) => unknown) | undefined): void {
     const restored = this.unclaimed.claim(meta.name);
     if (restored === undefined) return;
-    const nowMs = this.clock.currentTimeMs();
-    const convert = (content: unknown): unknown => {
-      if (restored.meta.ttl === meta.ttl) return content;
-      return mapStoredValues(meta.kind, content, meta.ttl ? (value) => ({ value, accessMs: nowMs }) : (stored) => stored.value);
-    };
     for (const { content } of restored.sections) {
       readRecords(content, meta.namespaced, this.types, (namespace, key, value) =>
-        family.put(namespace, key, slot, convert(value)),
+        family.put(namespace, key, slot, convert ? mapStoredValues(meta.kind, value, convert) : value),
       );
     }
   }

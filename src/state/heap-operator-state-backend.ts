@@ -11,7 +11,7 @@ import type {
   OperatorStateMode,
   OperatorStateSnapshot,
 } from './operator-state-backend.ts';
-import { checkRestoredState, checkSameState, metaOf, refuseTtl } from './state-checks.ts';
+import { checkSameState, conversionOf, metaOf, refuseTtl } from './state-checks.ts';
 import type { ListStateDescriptor, MapStateDescriptor } from './state-descriptors.ts';
 import type { BroadcastState, ListState } from './states.ts';
 
@@ -151,8 +151,16 @@ export class HeapOperatorStateBackend implements OperatorStateBackend {
     if (entry.mode !== mode)
       throw twoModes('STATE_FAILED', name, entry.mode, mode, 'was stored in another way than the program declares');
     const wanted = metaOf(descriptor, false);
-    checkRestoredState({ ...wanted, type: entry.type }, wanted);
-    for (const bytes of entry.elements) state.restoreElement(decodeValue(new BinaryReader(bytes), this.types));
+    const convert = conversionOf({ ...wanted, type: entry.type }, wanted, descriptor, 0);
+    for (const bytes of entry.elements) {
+      const element = decodeValue(new BinaryReader(bytes), this.types);
+      if (convert === undefined) state.restoreElement(element);
+      else if (descriptor.kind !== 'MAP') state.restoreElement(convert(element));
+      else {
+        const [key, value] = element as [unknown, unknown];
+        state.restoreElement([key, convert(value)]);
+      }
+    }
     this.unclaimed.delete(name);
   }
 

@@ -32,9 +32,32 @@ export function checkRestoredState(restored: StateMeta, wanted: StateMeta): void
   if (same && compatibleStateType(restored.type, wanted.type)) return;
   throw new MillraceError(
     'STATE_FAILED',
-    `State '${wanted.name}' was stored as ${describe(restored)}, but the program now declares ${describe(wanted)}. Only optional fields may be added, fields removed, and numbers widened. Use another name for the new state, or the old type.`,
+    `State '${wanted.name}' was stored as ${describe(restored)}, but the program now declares ${describe(wanted)}. Only optional fields may be added, fields removed, and numbers widened. Say how to convert it by the descriptor's migrateFrom(…), use another name for the new state, or the old type.`,
     { context: { state: wanted.name }, recoverable: false },
   );
+}
+
+/**
+ * How each value that was stored as `restored` becomes one of the descriptor's; `undefined`: it is one.
+ * @param nowMs the time of access of values that had none
+ * @throws MillraceError `STATE_FAILED` if the types do not fit and the descriptor has no migration for it
+ */
+export function conversionOf(
+  restored: StateMeta,
+  wanted: StateMeta,
+  { migration }: KeyedStateDescriptor,
+  nowMs: number,
+): ((stored: any) => unknown) | undefined {
+  const sameKind = restored.kind === wanted.kind && restored.namespaced === wanted.namespaced;
+  const sameKeys = sameStateType({ ...restored.type, value: undefined }, { ...wanted.type, value: undefined });
+  const migrate = sameKind && sameKeys && !sameStateType(restored.type, wanted.type) ? migration : undefined;
+  if (migrate === undefined) checkRestoredState(restored, wanted);
+  if (migrate === undefined && restored.ttl === wanted.ttl) return undefined;
+  return (stored) => {
+    const before = restored.ttl ? stored.value : stored;
+    const value = migrate ? migrate(before) : before;
+    return wanted.ttl ? { value, accessMs: restored.ttl ? stored.accessMs : nowMs } : value;
+  };
 }
 
 /** @throws MillraceError `STATE_FAILED` unless two restored snapshots mean the same state */

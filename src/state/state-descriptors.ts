@@ -12,6 +12,7 @@ export type StateKind = 'VALUE' | 'LIST' | 'MAP' | 'REDUCING' | 'AGGREGATING';
 export class StateDescriptor {
   readonly name: string;
   private ttl: StateTtlConfig | undefined;
+  private convert: ((stored: any) => unknown) | undefined;
 
   constructor(name: string) {
     this.name = name;
@@ -21,6 +22,20 @@ export class StateDescriptor {
   enableTimeToLive(ttlConfig: StateTtlConfig): this {
     this.ttl = ttlConfig;
     return this;
+  }
+
+  /**
+   * How state that was stored under another type becomes state of this one. It is called with every stored value (of a list, every
+   * element; of a map, every value) when a savepoint or checkpoint with another declared type is restored, and with none
+   * otherwise. Without it, only compatible types are accepted. Call it before the descriptor is used.
+   */
+  migrateFrom(convert: (stored: any) => unknown): this {
+    this.convert = convert;
+    return this;
+  }
+
+  get migration(): ((stored: any) => unknown) | undefined {
+    return this.convert;
   }
 
   get ttlConfig(): StateTtlConfig | undefined {

@@ -12,7 +12,7 @@
  */
 import { type Clock, MillraceError, type Scheduler, systemScheduler } from '../../common/index.ts';
 import type { ManagedMemory, MemoryReservation, SpillStorage } from '../../memory/index.ts';
-import { decodeValue, type TypeRegistry } from '../../serialization/index.ts';
+import { BinaryReader, decodeValue, type TypeRegistry } from '../../serialization/index.ts';
 import type { CheckpointInput, StateHandle } from '../checkpoint-streams.ts';
 import { copiesOf } from '../copies-of.ts';
 import { type CanonicalKey, encodeKey } from '../key-encoding.ts';
@@ -21,14 +21,7 @@ import { readKeyGroups } from '../key-groups-stream.ts';
 import type { KeyedStateBackend, KeyedStateSnapshot, KeyGroupBytes, StateMeta } from '../keyed-state-backend.ts';
 import { readRecords, readSections } from '../keyed-state-format.ts';
 import type { KeyedStateHandle, PendingKeyedSnapshot, SnapshotRequest } from '../keyed-state-handle.ts';
-import {
-  checkBelongTogether,
-  checkMaxParallelism,
-  checkRestoredState,
-  checkSameState,
-  metaOf,
-  refuseTtl,
-} from '../state-checks.ts';
+import { checkBelongTogether, checkMaxParallelism, checkSameState, conversionOf, metaOf, refuseTtl } from '../state-checks.ts';
 import type { KeyedStateDescriptor } from '../state-descriptors.ts';
 import { reducerOf } from '../state-functions.ts';
 import {
@@ -46,7 +39,7 @@ import { Compactor } from './compactor.ts';
 import { type ContentCodec, contentCodec } from './content-codec.ts';
 import { readContent, type StateContents } from './contents.ts';
 import { CurrentKey } from './current-key.ts';
-import { ExpiryCleaner, expiredAsAWhole } from './expiry.ts';
+import { ExpiryCleaner } from './expiry.ts';
 import { freezeState } from './frozen-state.ts';
 import { HashlogSnapshot } from './hashlog-snapshot.ts';
 import {
@@ -124,11 +117,16 @@ export class HashlogKeyedStateBackend implements KeyedStateBackend {
     const registry = new TableRegistry();
     const { operatorId: name = 'state', spill, segmentBytes } = options;
     this.log = new RecordLog({ name, memory: this.memory, spill, tables: registry, segmentBytes });
-    this.compactor = new Compactor(this.log, (table, body) => {
-      const registered = registry.get(table);
-      if (registered === undefined || registered.secondary || registered.store.isExpired === undefined) return false;
-      decodeValue(body);
-      return registered.store.isExpired(body);
+    this.compactor = new Compactor(this.log, {
+      get isNeeded() {
+        return registry.hasExpiry;
+      },
+      isExpired(table, bytes, start, end) {
+        const registered = registry.get(table);
+        if (registered === undefined || registered.secondary || registered.store.isExpired === undefined) return false;
+        const body = new BinaryReader(bytes.subarray(start, end));
+        return registered.store.isExpired(decodeValue(body) as CanonicalKey, body);
+      },
     });
     this.current = new CurrentKey(this.maxParallelism);
     this.context = {
@@ -330,8 +328,8 @@ export class HashlogKeyedStateBackend implements KeyedStateBackend {
     if (entry === undefined) {
       entry = this.createEntry(meta);
     } else {
-      checkRestoredState(entry.store.meta, meta);
-      if (entry.store.meta.ttl !== meta.ttl) entry = this.converted(entry, meta);
+      const convert = conversionOf(entry.store.meta, meta, descriptor, this.clock.currentTimeMs());
+      if (convert) entry = this.converted(entry, meta, convert);
       entry.store.meta = meta;
     }
     this.entries.set(descriptor.name, entry);
@@ -349,15 +347,16 @@ export class HashlogKeyedStateBackend implements KeyedStateBackend {
     }
     const time = new TtlTime(ttlConfig, this.clock, () => cleaner.step());
     const cleaner = new ExpiryCleaner(store, contents, codec, time);
-    store.isExpired = expiredAsAWhole(kind, codec, time);
+    if (ttlConfig.incrementalCleanupSize > 0) {
+      store.isExpired = (key, value) => cleaner.isExpired(key, value);
+      this.context.registry.hasExpiry = true;
+    }
     entry.unexpired = (content) => time.unexpired(kind, content);
     entry.state = ttlState(descriptor, contents, time, this.types);
   }
 
-  /** The same state with or without times of access. */
-  private converted(entry: HashlogStateEntry, meta: StateMeta): HashlogStateEntry {
-    const nowMs = this.clock.currentTimeMs();
-    const convert = meta.ttl ? (value: unknown) => ({ value, accessMs: nowMs }) : (stored: TtlValue<unknown>) => stored.value;
+  /** The same state with every stored value converted. */
+  private converted(entry: HashlogStateEntry, meta: StateMeta, convert: (stored: any) => unknown): HashlogStateEntry {
     const { store, codec } = entry;
     const next = this.createEntry(meta);
     for (const table of store.allTables()) {
