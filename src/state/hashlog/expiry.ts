@@ -42,13 +42,8 @@ function expiryOf(kind: StateKind, value: BinaryReader, codec: ContentCodec, tim
   return { expired: values.filter((each) => time.isExpired(each)).length, count: values.length, hasParts };
 }
 
-/** For compaction: whether a record can go. */
-export function expiredAsAWhole(kind: StateKind, codec: ContentCodec, time: TtlTime): (value: BinaryReader) => boolean {
-  return (value) => {
-    const { expired, count, hasParts } = expiryOf(kind, value, codec, time);
-    return !hasParts && expired === count;
-  };
-}
+/** Keys with parts that compaction came across; more are found the next time. */
+const MAX_WAITING = 1000;
 
 export class ExpiryCleaner {
   private readonly store: StateStore;
@@ -56,12 +51,23 @@ export class ExpiryCleaner {
   private readonly codec: ContentCodec;
   private readonly time: TtlTime;
   private position: Generator<void, void> | undefined;
+  /** Keys whose parts only a change of the state itself may remove. */
+  private readonly waiting = new Set<CanonicalKey>();
 
   constructor(store: StateStore, contents: StateContents, codec: ContentCodec, time: TtlTime) {
     this.store = store;
     this.contents = contents;
     this.codec = codec;
     this.time = time;
+  }
+
+  /** For compaction: whether a record can go. What has parts is examined at one of the next accesses instead. */
+  isExpired(key: CanonicalKey, value: BinaryReader): boolean {
+    const { kind } = this.store.meta;
+    const { expired, count, hasParts } = expiryOf(kind, value, this.codec, this.time);
+    if (!hasParts) return expired === count;
+    if ((kind === 'MAP' || expired === count) && this.waiting.size < MAX_WAITING) this.waiting.add(key);
+    return false;
   }
 
   /** Examines the next keys (or entries of a large map); starts again at the end. */
@@ -80,9 +86,13 @@ export class ExpiryCleaner {
   }
 
   private *walk(): Generator<void, void> {
-    const { store, codec, time } = this;
+    const { store, codec, time, waiting } = this;
     const { log, current } = store.context;
     const { kind } = store.meta;
+    for (const key of waiting) {
+      waiting.delete(key);
+      yield* this.clean(key);
+    }
     const table = store.tableOf('');
     if (table === undefined) return;
     const { values } = table;
@@ -93,12 +103,18 @@ export class ExpiryCleaner {
         const value = log.reader(values.units);
         const key = decodeValue(value) as CanonicalKey;
         const { expired, count, hasParts } = expiryOf(kind, value, codec, time);
-        current.canonical = key;
-        if (kind === 'MAP' && hasParts) yield* this.cleanLargeMap(key);
-        else if (expired === count || (expired > 0 && !hasParts)) this.removeExpired();
+        const isLargeMap = kind === 'MAP' && hasParts;
+        if (isLargeMap || expired === count || (expired > 0 && !hasParts)) yield* this.clean(key);
       }
       yield;
     }
+  }
+
+  private *clean(key: CanonicalKey): Generator<void, void> {
+    const { contents, store } = this;
+    store.context.current.canonical = key;
+    if (contents instanceof MapAccess && contents.isLarge) yield* this.cleanLargeMap(contents, key);
+    else this.removeExpired();
   }
 
   /** By the present content: the cache may know better than the record. */
@@ -108,14 +124,12 @@ export class ExpiryCleaner {
     if (content !== undefined) contents.write(time.unexpired(store.meta.kind, content));
   }
 
-  private *cleanLargeMap(key: CanonicalKey): Generator<void, void> {
-    const { contents, time, store } = this;
-    if (!(contents instanceof MapAccess)) return;
-    const { current } = store.context;
-    for (const [entryKey, stored] of contents.entries()) {
-      if (time.isExpired(stored as TtlValue<unknown>)) {
+  private *cleanLargeMap(map: MapAccess, key: CanonicalKey): Generator<void, void> {
+    const { current } = this.store.context;
+    for (const [entryKey, stored] of map.entries()) {
+      if (this.time.isExpired(stored as TtlValue<unknown>)) {
         current.canonical = key;
-        contents.remove(entryKey);
+        map.remove(entryKey);
       }
       yield;
     }

@@ -258,6 +258,15 @@ export class RecordLog {
     return used > 2 * live + 2 * this.segmentBytes ? best : undefined;
   }
 
+  /** The first sealed segment from a slot on. */
+  sealedFrom(slot: number): Segment | undefined {
+    for (let i = slot; i < this.segments.length; i++) {
+      const segment = this.segments[i];
+      if (segment !== undefined && !segment.dead && segment !== this.tail) return segment;
+    }
+    return undefined;
+  }
+
   /** Frees memory by moving segments to disk; the tail stays. */
   spill(bytes: number): void {
     for (let freed = 0; freed < bytes; ) {

@@ -64,8 +64,8 @@ const SWEEP_ABOVE = 1024;
 export class StateStore {
   meta: StateMeta;
   readonly context: StoreContext;
-  /** Whether a value holds nothing but what has expired; none without a time to live. Reads behind the key. */
-  isExpired: ((value: BinaryReader) => boolean) | undefined;
+  /** Whether a key's record is all that there is, and has expired; none without a time to live. Reads behind the key. */
+  isExpired: ((key: CanonicalKey, value: BinaryReader) => boolean) | undefined;
   /** Writes what waits in a cache; to be called before anything that goes over all keys. */
   settle: () => void = () => {};
   private readonly tables = new Map<string, StateTable>();

@@ -11,6 +11,8 @@ export interface RegisteredIndex {
 }
 
 export class TableRegistry implements RecordTables {
+  /** Whether a state has a time to live. */
+  hasExpiry = false;
   private readonly indexes = new Map<number, RegisteredIndex>();
   private next = 1;
 
