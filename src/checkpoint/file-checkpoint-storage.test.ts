@@ -236,6 +236,7 @@ it('a discarded checkpoint goes with its files, but for shared ones that are nee
   await storage.discard(second, () => false);
   await fileSystem.delete(foreign);
   await storage.discardUnfinished(first.externalPath);
+  await fileSystem.mkdirs(storage.checkpointDirectory(JOB_ID, 3));
   await storage.removeEmptyFolders(storage.jobDirectory(JOB_ID));
   assert.equal(await fileSystem.exists(storage.jobDirectory(JOB_ID)), false);
 });

@@ -253,6 +253,8 @@ export class FileCheckpointStorage {
   /** Removes the folders of a job whose checkpoints are all gone. @throws MillraceError `FILE_SYSTEM_FAILED` */
   async removeEmptyFolders(jobDirectory: string): Promise<void> {
     if (isInMemory(jobDirectory)) return;
+    // A task that had not heard of a checkpoint's end made its folder anew.
+    for (const { path } of await this.#checkpointFolders(jobDirectory)) await this.#deleteIfEmpty(path);
     await this.#deleteIfEmpty(sharedFolder(checkpointFolder(jobDirectory, 0)) as string);
     await this.#deleteIfEmpty(jobDirectory);
   }
