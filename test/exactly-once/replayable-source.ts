@@ -28,40 +28,48 @@ export interface ReplaySplit extends SourceSplit {
   readonly position: number;
 }
 
+/** Hears, whenever a snapshot is taken, how far each split has been read that whoever takes it has. */
+export type PositionListener = (split: number, position: number) => void;
+
 export class ReplayableSource implements Source<Item, ReplaySplit, readonly ReplaySplit[]> {
   readonly name = 'Replayable Source';
   readonly boundedness = 'BOUNDED';
   readonly #splits: readonly (readonly TimedItem[])[];
   readonly #faults: Faults;
+  readonly #onPosition: PositionListener;
 
   /** @param splits the records of each split */
-  constructor(splits: readonly (readonly TimedItem[])[], faults: Faults) {
+  constructor(splits: readonly (readonly TimedItem[])[], faults: Faults, onPosition: PositionListener = () => {}) {
     this.#splits = splits;
     this.#faults = faults;
+    this.#onPosition = onPosition;
   }
 
   createEnumerator(context: SplitEnumeratorContext<ReplaySplit>): ReplayEnumerator {
     return new ReplayEnumerator(
       context,
       this.#splits.map((_, i) => ({ splitId: String(i), position: 0 })),
+      this.#onPosition,
     );
   }
 
   restoreEnumerator(context: SplitEnumeratorContext<ReplaySplit>, checkpoint: readonly ReplaySplit[]): ReplayEnumerator {
-    return new ReplayEnumerator(context, checkpoint);
+    return new ReplayEnumerator(context, checkpoint, this.#onPosition);
   }
 
   createReader(context: SourceReaderContext): ReplayReader {
-    return new ReplayReader(this.#splits, context.clock, this.#faults);
+    return new ReplayReader(this.#splits, context.clock, this.#faults, this.#onPosition);
   }
 }
 
 class ReplayEnumerator implements SplitEnumerator<ReplaySplit, readonly ReplaySplit[]> {
   readonly #context: SplitEnumeratorContext<ReplaySplit>;
   readonly #unassigned: ReplaySplit[][];
+  readonly #onPosition: PositionListener;
 
-  constructor(context: SplitEnumeratorContext<ReplaySplit>, splits: readonly ReplaySplit[]) {
+  constructor(context: SplitEnumeratorContext<ReplaySplit>, splits: readonly ReplaySplit[], onPosition: PositionListener) {
     this.#context = context;
+    this.#onPosition = onPosition;
     const parallelism = context.currentParallelism();
     this.#unassigned = Array.from({ length: parallelism }, (_, reader) =>
       splits.filter(({ splitId }) => Number(splitId) % parallelism === reader),
@@ -84,7 +92,9 @@ class ReplayEnumerator implements SplitEnumerator<ReplaySplit, readonly ReplaySp
   }
 
   snapshotState(): readonly ReplaySplit[] {
-    return this.#unassigned.flat();
+    const splits = this.#unassigned.flat();
+    for (const { splitId, position } of splits) this.#onPosition(Number(splitId), position);
+    return splits;
   }
 
   close(): void {}
@@ -101,14 +111,17 @@ class ReplayReader implements SourceReader<Item, ReplaySplit> {
   readonly #splits: readonly (readonly TimedItem[])[];
   readonly #clock: Clock;
   readonly #faults: Faults;
+  readonly #onPosition: PositionListener;
   #cursors: Cursor[] = [];
+  readonly #finished: Cursor[] = [];
   #complete = false;
   #wake = Promise.withResolvers<void>();
 
-  constructor(splits: readonly (readonly TimedItem[])[], clock: Clock, faults: Faults) {
+  constructor(splits: readonly (readonly TimedItem[])[], clock: Clock, faults: Faults, onPosition: PositionListener) {
     this.#splits = splits;
     this.#clock = clock;
     this.#faults = faults;
+    this.#onPosition = onPosition;
   }
 
   start(): void {
@@ -148,6 +161,7 @@ class ReplayReader implements SourceReader<Item, ReplaySplit> {
 
   snapshotState(): ReplaySplit[] {
     this.#faults.at('snapshot');
+    for (const { splitId, position } of [...this.#cursors, ...this.#finished]) this.#onPosition(Number(splitId), position);
     return this.#cursors.map(({ splitId, position }) => ({ splitId, position }));
   }
 
@@ -170,6 +184,9 @@ class ReplayReader implements SourceReader<Item, ReplaySplit> {
     // The other splits have their turn first.
     this.#cursors = this.#cursors.filter((c) => c !== cursor);
     if (cursor.position < records.length) this.#cursors.push(cursor);
-    else batch.addFinishedSplit(cursor.splitId);
+    else {
+      this.#finished.push(cursor);
+      batch.addFinishedSplit(cursor.splitId);
+    }
   }
 }

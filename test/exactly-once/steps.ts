@@ -53,6 +53,8 @@ export interface StepContext {
   readonly faults: Faults;
   readonly clock: Clock;
   readonly random: Random;
+  /** Hears how far a split of a source has been read, whenever a snapshot is taken. */
+  onPosition?(source: number, split: number, position: number): void;
   /** What stands in for a source; itself unless given. */
   wrapSource?(source: Source<Item, any, any>): Source<Item, any, any>;
 }

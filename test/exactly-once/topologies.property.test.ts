@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { changeArbitrary, jobArbitrary, lastRunArbitrary, withStableChannels } from '../simulation/draw-scenario.ts';
 import { type Adversity, runScenario } from '../simulation/scenario.ts';
 import { FAULT_POINTS, type PlannedFault, plannedFaults } from './faults.ts';
+import { parallelismsArbitrary } from './topology-arbitrary.ts';
 
 const QUIET: Adversity = {
   healedAfterMs: 0,
@@ -58,6 +59,20 @@ test('a job that goes on at other parallelisms puts out what it would have', asy
   await fc.assert(
     fc.asyncProperty(severalRuns, faults, async (scenario, planned) => {
       assert.equal((await runScenario(scenario, { faults: plannedFaults(planned) })).violation, undefined);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('a job that is drained puts out what the records mean that it had read', async () => {
+  const drained = fc.record({
+    parallelisms: parallelismsArbitrary,
+    end: fc.record({ how: fc.constant('DRAIN' as const), afterMs: fc.nat(200) }),
+  });
+  const runs = fc.tuple(fc.array(changeArbitrary, { maxLength: 1 }), drained).map(([changes, last]) => [...changes, last]);
+  await fc.assert(
+    fc.asyncProperty(fc.record({ ...job, runs }).map(withStableChannels), async (scenario) => {
+      assert.equal((await runScenario(scenario)).violation, undefined);
     }),
     { numRuns: 40 },
   );

@@ -51,6 +51,12 @@ export interface ResolvedTopology extends Topology {
   readonly expected: readonly string[];
 }
 
+/** The same with the records of each split up to where it was read. */
+export function readUpTo(topology: Topology, position: (source: number, split: number) => number): ResolvedTopology {
+  const sources = topology.sources.map((splits, i) => splits.map((records, j) => records.slice(0, position(i, j))));
+  return resolveTopology({ ...topology, sources });
+}
+
 /** Leaves out the steps that would put out too much, and says what is right. */
 export function resolveTopology(topology: Topology): ResolvedTopology {
   const { sources, countedEnds } = topology;
@@ -87,10 +93,10 @@ export function buildTopology(
   if (!chaining) env.disableOperatorChaining();
   const widths = new Map<DataStream<Item>, number>();
   const strategy = WatermarkStrategy.forBoundedOutOfOrderness<Item>(OUT_OF_ORDERNESS_MS);
-  const roots = sources.map((splits): DataStream<Item> => {
+  const roots = sources.map((splits, i): DataStream<Item> => {
     const parallelism = nextParallelism();
     env.setParallelism(parallelism);
-    const source = new ReplayableSource(splits, context.faults);
+    const source = new ReplayableSource(splits, context.faults, (...read) => context.onPosition?.(i, ...read));
     const root = set(env.fromSource(context.wrapSource?.(source) ?? source, strategy), true);
     widths.set(root, parallelism);
     return root;

@@ -36,7 +36,7 @@ const adversity: fc.Arbitrary<Adversity> = fc.record({
 
 export const checkpointingArbitrary: fc.Arbitrary<CheckpointingScenario> = fc.record({
   intervalMs: fc.constantFrom(10, 25, 60),
-  timeoutMs: fc.constantFrom(150, 400, 2000),
+  timeoutMs: fc.constantFrom(400, 1000),
   alignment: fc.constantFrom('ALIGNED', 'UNALIGNED', 'ALIGNED_WITH_TIMEOUT'),
   alignedTimeoutMs: fc.constantFrom(1, 5),
   maxConcurrent: fc.constantFrom(1, 1, 3),
@@ -46,7 +46,7 @@ export const checkpointingArbitrary: fc.Arbitrary<CheckpointingScenario> = fc.re
 export const executorsArbitrary: fc.Arbitrary<ExecutorsOptions> = fc.record({
   processPer: fc.constantFrom('SLOT', 'TASK'),
   messageMs: fc.constantFrom(0, 1, 5, 20),
-  workMs: fc.constantFrom(0, 0.2, 1),
+  workMs: fc.constantFrom(0, 0.1, 0.3),
   turnMs: fc.constantFrom(0.1, 1),
   slowness: fc.constantFrom(1, 5, 20),
 });

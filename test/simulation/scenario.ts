@@ -10,7 +10,7 @@ import { type MillraceError, type Random, seededRandom, toError } from '../../sr
 import { type FileSystem, joinPath } from '../../src/filesystem/index.ts';
 import { VirtualClock } from '../../src/testing/index.ts';
 import type { FaultPoint, Faults } from '../exactly-once/faults.ts';
-import { buildTopology, type Parallelisms, type ResolvedTopology } from '../exactly-once/topology.ts';
+import { buildTopology, type Parallelisms, type ResolvedTopology, readUpTo } from '../exactly-once/topology.ts';
 import { TransactionalSink } from '../exactly-once/transactional-sink.ts';
 import { type Mutation, NO_MUTATION } from './mutations.ts';
 import { SimulatedCluster } from './simulated-cluster.ts';
@@ -28,7 +28,10 @@ export interface CheckpointingScenario {
 }
 
 /** How a run of the job ends, if it does not finish before. */
-export type RunEnd = { readonly how: 'FINISH' } | { readonly how: 'STOP' | 'CANCEL' | 'CRASH'; readonly afterMs: number };
+export type RunEnd =
+  | { readonly how: 'FINISH' }
+  /** DRAIN: with a savepoint before which event time is closed; nothing goes on from it. */
+  | { readonly how: 'STOP' | 'DRAIN' | 'CANCEL' | 'CRASH'; readonly afterMs: number };
 
 export interface RunScenario {
   readonly parallelisms: Parallelisms;
@@ -61,7 +64,7 @@ export interface Scenario {
   readonly bufferTimeoutMs: number;
   readonly autoWatermarkIntervalMs: number;
   readonly adversity: Adversity;
-  /** The last one finishes. */
+  /** The last one finishes or drains. */
   readonly runs: readonly RunScenario[];
 }
 
@@ -116,6 +119,9 @@ class ScenarioRun {
   readonly #faults: Faults;
   readonly #hash = createHash('sha256');
   readonly #trace: ((event: string) => void) | undefined;
+  /** By source and split: how far it was read at the last snapshot. */
+  readonly #positions = new Map<string, number>();
+  #drained = false;
   #events = 0;
   #starts = 0;
 
@@ -142,7 +148,7 @@ class ScenarioRun {
     let from: RestorePoint | undefined;
     for (const run of this.#scenario.runs) {
       const ended = await this.#playRun(run, from);
-      if (ended === 'FINISHED') return;
+      if (ended === 'FINISHED' || ended === 'DRAIN') return;
       from = ended;
     }
     throw new Error('the last run did not finish');
@@ -150,7 +156,8 @@ class ScenarioRun {
 
   judge(): string | undefined {
     const committed = [...this.#sink.values].sort();
-    const { expected } = this.#scenario.topology;
+    const { topology } = this.#scenario;
+    const { expected } = this.#drained ? readUpTo(topology, (...split) => this.#positions.get(split.join('/')) ?? 0) : topology;
     if (committed.length === expected.length && committed.every((line, i) => line === expected[i])) return undefined;
     return `the committed output is wrong: ${difference(expected, committed)}`;
   }
@@ -160,14 +167,15 @@ class ScenarioRun {
   }
 
   /** Runs the job, again after crashes that nobody planned, until it ends as it should. @returns what to go on from */
-  async #playRun(run: RunScenario, start: RestorePoint | undefined): Promise<'FINISHED' | RestorePoint | undefined> {
+  async #playRun(run: RunScenario, start: RestorePoint | undefined): Promise<'FINISHED' | 'DRAIN' | RestorePoint | undefined> {
     let from = start;
     for (;;) {
       const cluster = await this.#drive(this.#startCluster(run, from));
       const ended = await this.#drive(Promise.race([this.#watch(cluster, run.end), this.#crashLater(cluster, run.end)]));
       this.#record(`the run ended: ${ended}`);
       cluster.process.kill();
-      if (ended === 'FINISHED') return 'FINISHED';
+      this.#drained = ended === 'DRAIN';
+      if (ended === 'FINISHED' || ended === 'DRAIN') return ended;
       if (ended === 'CRASH') this.#disk.crash();
       from = await this.#drive(this.#newest(from));
       if (ended === run.end.how) return from;
@@ -185,6 +193,7 @@ class ScenarioRun {
           faults: this.#faults,
           clock: process,
           random: this.#fork(),
+          onPosition: (from, split, position) => void this.#positions.set(`${from}/${split}`, position),
           ...(source ? { wrapSource: source } : {}),
         }),
       this.#configuration(from),
@@ -234,7 +243,7 @@ class ScenarioRun {
   async #watch(
     { client, process, executors }: SimulatedCluster,
     end: RunEnd,
-  ): Promise<'FINISHED' | 'STOP' | 'CANCEL' | 'FAILED'> {
+  ): Promise<'FINISHED' | 'STOP' | 'DRAIN' | 'CANCEL' | 'FAILED'> {
     const { losesProcessAtMs, savepointsAtMs } = this.#scenario.adversity;
     const at = (timeMs: number, act: () => void): void => {
       if (timeMs >= this.#nowMs) process.setTimer(timeMs - this.#nowMs, () => executors.released || act());
@@ -249,8 +258,8 @@ class ScenarioRun {
     const stop = (): void => {
       this.#record(end.how);
       if (end.how === 'CANCEL') void client.cancel();
-      if (end.how !== 'STOP') return;
-      stopped = client.stopWithSavepoint();
+      if (end.how !== 'STOP' && end.how !== 'DRAIN') return;
+      stopped = client.stopWithSavepoint(end.how === 'DRAIN');
       // Tried again until it succeeds.
       stopped.catch((error: unknown) => {
         refused(error);
@@ -261,7 +270,7 @@ class ScenarioRun {
     try {
       await client.getJobExecutionResult();
       return await stopped.then(
-        () => 'STOP' as const,
+        () => (end.how === 'DRAIN' ? 'DRAIN' : 'STOP'),
         () => 'FINISHED' as const,
       );
     } catch (error) {
