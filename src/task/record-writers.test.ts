@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { seededRandom } from '../common/index.ts';
 import type { Partitioner } from '../graph/index.ts';
 import { ElementBatch, LocalChannel } from '../network/index.ts';
-import { keyGroupOf, operatorIndexForKeyGroup } from '../state/index.ts';
+import { encodeKey, keyGroupOf, operatorIndexForKeyGroup } from '../state/index.ts';
 import { createEdgeWriter, type PartitionerSettings } from './record-writers.ts';
 
 function deal(
@@ -34,6 +34,22 @@ test('a hash exchange brings each key to the subtask that owns its key group', (
     for (const n of values) assert.equal(operatorIndexForKeyGroup(keyGroupOf(n % 50, 128), 3, 128), subtask);
   }
   assert.equal(dealt.flat().length, 600);
+});
+
+test('a hash exchange knows a text again, among others that end alike and among more than it remembers', () => {
+  const keys = Array.from({ length: 4_000 }, (_, i) => `${i % 2 === 0 ? '\u0000' : ''}customer ${i} of the region north`);
+  const values = [
+    ...Array.from({ length: 20_000 }, (_, i) => i % 40),
+    ...Array.from({ length: 20_000 }, (_, i) => (i * 7) % keys.length),
+    ...Array.from({ length: 1_000 }, (_, i) => i % 40),
+  ];
+  const dealt = deal('HASH', 3, values, { keySelector: (n) => keys[n as number] });
+  assert.equal(dealt.flat().length, values.length);
+  for (const [subtask, numbersThere] of dealt.entries()) {
+    for (const n of numbersThere) {
+      assert.equal(operatorIndexForKeyGroup(keyGroupOf(encodeKey(keys[n]), 128), 3, 128), subtask);
+    }
+  }
 });
 
 test('rebalance and rescale deal in turn', () => {
