@@ -1,7 +1,7 @@
 /**
  * Runs one operator over one input in several ways that must not make a difference, and compares what comes out:
  * record by record; all records between two events in one batch; and with a snapshot and a restore into a new instance
- * after every input, and after every second one. At the end, no state may be left.
+ * after every input, and after every second one; and on the other state backend. At the end, no state may be left.
  *
  * Not covered: the order of records of different keys that one watermark releases (compared as a set within the run
  * between two watermarks). Processing time stands still but for the steps in the input, and at the end of input for an
@@ -10,6 +10,7 @@
 import { deepStrictEqual } from 'node:assert';
 import type { OutputTag } from '../connector/index.ts';
 import type { OperatorDefinition, OperatorStateHandles } from '../operators/index.ts';
+import type { StateBackendType } from '../state/index.ts';
 import { type HarnessOutput, OperatorHarness } from './operator-harness.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -42,12 +43,14 @@ export async function verifyOperator(options: VerifyOptions): Promise<VerifyResu
     const values = reference.output.flatMap((o) => ('value' in o ? [o.value] : []));
     deepStrictEqual(values, [...options.expected], 'record by record');
   }
-  for (const [name, mode, restoreEvery] of [
-    ['in batches', 'BATCHED', 0],
-    ['restored after every input', 'BY_RECORD', 1],
-    ['restored after every second input', 'BY_RECORD', 2],
+  for (const [name, mode, restoreEvery, stateBackend] of [
+    ['in batches', 'BATCHED', 0, 'hashmap'],
+    ['restored after every input', 'BY_RECORD', 1, 'hashmap'],
+    ['restored after every second input', 'BY_RECORD', 2, 'hashmap'],
+    ["on the state backend 'hashlog'", 'BATCHED', 0, 'hashlog'],
+    ["restored after every second input on the state backend 'hashlog'", 'BY_RECORD', 2, 'hashlog'],
   ] as const) {
-    const other = await run(options, mode, restoreEvery);
+    const other = await run(options, mode, restoreEvery, stateBackend);
     deepStrictEqual(normalise(other.output), normalise(reference.output), name);
     for (const tag of options.sideOutputs ?? []) {
       deepStrictEqual(other.sideOutputs[tag.id], reference.sideOutputs[tag.id], `side output ${tag.id}, ${name}`);
@@ -56,13 +59,19 @@ export async function verifyOperator(options: VerifyOptions): Promise<VerifyResu
   return reference;
 }
 
-async function run(options: VerifyOptions, mode: 'BY_RECORD' | 'BATCHED', restoreEvery: number): Promise<VerifyResult> {
+async function run(
+  options: VerifyOptions,
+  mode: 'BY_RECORD' | 'BATCHED',
+  restoreEvery: number,
+  stateBackend: StateBackendType = 'hashmap',
+): Promise<VerifyResult> {
   const output: HarnessOutput<any>[] = [];
   const sideOutputs: Record<string, { value: any; timestamp: number }[]> = {};
   const clock = new VirtualClock();
   const open = (restored?: OperatorStateHandles): Promise<OperatorHarness<any, any, any>> =>
     OperatorHarness.open(options.definition(clock), {
       clock,
+      stateBackend,
       sideOutputs: options.sideOutputs,
       ...(restored ? { restored: [restored] } : {}),
     });
