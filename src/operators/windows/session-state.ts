@@ -9,7 +9,10 @@ import { type AccumulatorState, accumulatorState } from './accumulator-state.ts'
 import type { WindowAggregate } from './window-aggregate.ts';
 import type { WindowOperation } from './window-operation.ts';
 
-/** `end` is the first timestamp after it; `name` is a time within it, and as text the namespace of its accumulator. */
+/**
+ * `end` is the first timestamp after it; `name` tells it from the key's other sessions, and as text is the namespace of its
+ * accumulator. Names are small, so that the keys share a few namespaces: each costs memory on the heap.
+ */
 export interface StoredSession {
   start: number;
   end: number;
@@ -64,6 +67,11 @@ function unpack(packed: PackedSessions | undefined): SessionsOfKey | undefined {
     sessions.push({ start: packed[i] as number, end: packed[i + 1] as number, name: packed[i + 2] as number });
   }
   return { due: packed[0] as number, sessions };
+}
+
+/** The least that none of a key's sessions has. */
+export function freeName(sessions: readonly StoredSession[]): number {
+  for (let name = 0; ; name++) if (!sessions.some((session) => session.name === name)) return name;
 }
 
 /** Which of a key's sessions a span of time overlaps or touches: from the first of them to before the last number. */

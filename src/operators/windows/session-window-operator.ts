@@ -114,10 +114,10 @@ ${addCode(this.operation.contents, code, `${session}.accumulator`, value)}
     for (const part of this.sessions.parts()) {
       for (const [key, list] of part) {
         backend.setCurrentCanonicalKey(key);
-        const sessions = list.map(({ start, end }) => ({ start, end, name: start }));
+        const sessions = list.map(({ start, end }, name) => ({ start, end, name }));
         state.write({ due: Number.POSITIVE_INFINITY, sessions });
-        for (const { start, accumulator } of list) {
-          state.accumulators.select(String(start));
+        for (const [name, { accumulator }] of list.entries()) {
+          state.accumulators.select(String(name));
           state.accumulators.write(accumulator);
         }
       }

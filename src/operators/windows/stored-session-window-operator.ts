@@ -13,6 +13,7 @@ import type { KeyedStateBackend } from '../../state/index.ts';
 import { MIN_WATERMARK, type OperatorContext, type StreamOperator } from '../operator.ts';
 import { copyData } from './copy-data.ts';
 import {
+  freeName,
   SESSIONS,
   type SessionState,
   type SessionsOfKey,
@@ -81,7 +82,7 @@ export class StoredSessionWindowOperator implements StreamOperator {
       else this.numLateRecordsDropped.inc();
       return;
     }
-    if (from === to) held.sessions.splice(from, 0, { start: timestamp, end, name: timestamp });
+    if (from === to) held.sessions.splice(from, 0, { start: timestamp, end, name: freeName(held.sessions) });
     const session = held.sessions[from] as StoredSession;
     if (from < to) this.merge(held.sessions, from, to);
     session.start = Math.min(session.start, timestamp);
