@@ -34,7 +34,10 @@ export class TimerBucket implements HeapItem {
     } else if (this.scan(key, namespace) >= 0) {
       return false;
     }
-    this.timers.push({ key, namespace, timestamp: this.timestamp });
+    const timer = { key, namespace, timestamp: this.timestamp };
+    // A literal has room for one timer, where `push` makes room for 17: many a bucket never gets a second.
+    if (this.timers.length === 0) this.timers = [timer];
+    else this.timers.push(timer);
     this.count++;
     if (this.index === undefined && this.timers.length > INDEX_ABOVE) this.rebuild();
     return true;
