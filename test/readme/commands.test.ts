@@ -13,7 +13,7 @@ const scripts: Readonly<Record<string, string>> = JSON.parse(readFileSync(at('pa
 
 /** Names of the npm scripts that a document tells its reader to run. */
 function commandsIn(markdown: string): string[] {
-  const names = [...markdown.matchAll(/\bnpm (?:run (?:--silent )?([a-z:]+)|(test)\b)/g)].map(
+  const names = [...markdown.matchAll(/\bnpm (?:run (?:--silent )?([a-z:-]+)|(test)\b)/g)].map(
     (match) => match[1] ?? (match[2] as string),
   );
   return [...new Set(names)];
