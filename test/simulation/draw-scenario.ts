@@ -45,6 +45,7 @@ export const checkpointingArbitrary: fc.Arbitrary<CheckpointingScenario> = fc.re
 
 export const executorsArbitrary: fc.Arbitrary<ExecutorsOptions> = fc.record({
   processPer: fc.constantFrom('SLOT', 'TASK'),
+  channels: fc.constantFrom('LOCAL', 'RINGS'),
   messageMs: fc.constantFrom(0, 1, 5, 20),
   workMs: fc.constantFrom(0, 0.1, 0.3),
   turnMs: fc.constantFrom(0.1, 1),

@@ -23,10 +23,16 @@ import { type ChannelProvider, LocalChannels, type TaskCheckpointStorage, TaskEx
 import type { Mutation } from './mutations.ts';
 import { SimulatedLink } from './simulated-link.ts';
 import { SimulatedProcess } from './simulated-process.ts';
+import { SimulatedBell, SimulatedRings } from './simulated-rings.ts';
 import { SimulatedThread } from './simulated-thread.ts';
+
+/** Small, so that channels are full at times. */
+const RING_BYTES = 4096;
 
 export interface ExecutorsOptions {
   readonly processPer: 'SLOT' | 'TASK';
+  /** RINGS: through shared memory, encoded, as between threads; LOCAL: by reference, as within one. */
+  readonly channels: 'LOCAL' | 'RINGS';
   /** The longest that a message takes. */
   readonly messageMs: number;
   readonly workMs: number;
@@ -67,7 +73,8 @@ interface ExecutorProcess {
 export class SimulatedExecutors implements TaskExecutorGateway {
   readonly #options: ExecutorsOptions;
   readonly #dependencies: ExecutorsDependencies;
-  readonly #channels: ChannelProvider;
+  readonly #local = new LocalChannels();
+  readonly #rings = new SimulatedRings(RING_BYTES);
   readonly #processes = new Map<string, ExecutorProcess>();
   readonly #slots = new Map<string, string>();
   /** The job has ended, for better or worse. */
@@ -76,7 +83,6 @@ export class SimulatedExecutors implements TaskExecutorGateway {
   constructor(options: ExecutorsOptions, dependencies: ExecutorsDependencies) {
     this.#options = options;
     this.#dependencies = dependencies;
-    this.#channels = new LocalChannels();
   }
 
   /** Takes one process away. @returns whether there was one with tasks */
@@ -144,7 +150,7 @@ export class SimulatedExecutors implements TaskExecutorGateway {
 
   async releaseJob(jobId: JobId): Promise<void> {
     this.released = true;
-    this.#channels.release(jobId);
+    this.#local.release(jobId);
   }
 
   #tell(attempt: ExecutionAttemptId, what: string, deliver: (executor: TaskExecutor) => Promise<void>): Promise<void> {
@@ -182,13 +188,14 @@ export class SimulatedExecutors implements TaskExecutorGateway {
 
   #start(name: string): ExecutorProcess {
     const { random, mutation, ...dependencies } = this.#dependencies;
-    const { messageMs, workMs, turnMs, slowness } = this.#options;
+    const { channels, messageMs, workMs, turnMs, slowness } = this.#options;
     const process = new SimulatedProcess(dependencies.process);
     const fork = (): Random => seededRandom(Math.floor(random.next() * 2 ** 32));
     const { isHealed } = dependencies;
     const isSlow = random.next() < 0.3;
     const slownessNow = (): number => (isSlow && !isHealed() ? slowness : 1);
     const thread = new SimulatedThread({ workMs, turnMs, slowness: slownessNow }, process, fork());
+    const bell = new SimulatedBell(thread);
     const delayMs = (): number => (isHealed() ? Math.min(1, messageMs) : messageMs);
     const link = (): SimulatedLink => new SimulatedLink(delayMs, dependencies.process, fork());
     const toMaster = link();
@@ -199,7 +206,8 @@ export class SimulatedExecutors implements TaskExecutorGateway {
       platform: { clock: thread, scheduler: thread, random: fork() },
       logger: silentLogger,
       metrics: new MetricRegistry(thread),
-      channels: mutatedChannels(this.#channels, mutation),
+      channels: mutatedChannels(channels === 'RINGS' ? this.#rings.channelsOf(bell) : this.#local, mutation),
+      ...(channels === 'RINGS' ? { bell } : {}),
       createSpillStorage: () => new MemorySpillStorage(),
       programOf: () => (program ??= dependencies.replay(process)),
       jobMasterOf: (jobId) => mutation.jobMaster?.(master(jobId), executor) ?? master(jobId),
