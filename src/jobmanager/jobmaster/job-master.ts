@@ -94,6 +94,8 @@ export class JobMaster implements JobMasterGateway {
   private restarts = 0;
   /** The savepoint with which the job stops, once it is complete. */
   private stoppedWith: CompletedCheckpoint | undefined;
+  /** Why it restarted last. */
+  private restartCause: Error | undefined;
 
   constructor(jobGraph: JobGraph, settings: ExecutionSettings, dependencies: JobMasterDependencies) {
     this.jobId = jobGraph.jobId;
@@ -179,7 +181,10 @@ export class JobMaster implements JobMasterGateway {
   /** @throws MillraceError `CHECKPOINT_FAILED`, `INVALID_OPTION` */
   async triggerSavepoint(request: SavepointRequest): Promise<CompletedCheckpoint> {
     const savepoint = await this.checkpoints.triggerSavepoint(request);
-    if (request.stop !== undefined) this.stoppedWith = savepoint;
+    if (request.stop === undefined) return savepoint;
+    this.stoppedWith = savepoint;
+    // A task may have failed while the metadata was being written: it would not stop any more.
+    if (this.failover.isRestarting && this.restartCause) this.failJob(failedWhileStopping(this.restartCause, savepoint));
     return savepoint;
   }
 
@@ -304,6 +309,8 @@ export class JobMaster implements JobMasterGateway {
     const { taskExecutor, checkpointStorage } = this.dependencies;
     try {
       await this.checkpoints.settled();
+      // Whoever stops the job meanwhile has seen that all tasks have ended.
+      if (!this.isUp) return false;
       const checkpoint = this.store.latest;
       const assignment = checkpoint && this.assign(checkpoint);
       if (checkpoint && again) this.checkpoints.restored(checkpoint);
@@ -354,6 +361,7 @@ export class JobMaster implements JobMasterGateway {
   private restarting(error: Error): void {
     const { logger } = this.dependencies;
     this.restarts++;
+    this.restartCause = error;
     const latest = this.store.latest;
     const from = latest ? `checkpoint ${latest.checkpointId}` : 'the beginning';
     logger.log('warn', `Job '${this.graph.jobName}' restarts from ${from}, because this failed: ${error.message}`);
