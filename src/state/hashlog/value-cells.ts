@@ -15,7 +15,7 @@ import { HEADER_BYTES, UNIT_BYTES } from './segment.ts';
 import { StateAccess } from './state-access.ts';
 import type { StateStore, StateTable } from './state-store.ts';
 
-const CELLS = 4096;
+const CELLS = 2048;
 /** Of all values in a cache, by their size in the log as far as it is known. */
 const MAX_CACHED_BYTES = 16 * 1024 * 1024;
 /** Larger contents are split if they can be. */
