@@ -4,14 +4,15 @@
  * intact, and whoever wants that one names it. A checkpoint that was never complete is no candidate.
  */
 import { MillraceError } from '../common/index.ts';
-import { type FileSystem, parentPath } from '../filesystem/index.ts';
+import { type FileSystem, joinPath, parentPath } from '../filesystem/index.ts';
 import type { CompletedCheckpoint } from '../protocol/index.ts';
 import type { FileCheckpointStorage, ListedCheckpoint } from './file-checkpoint-storage.ts';
-import { checkpointIdOf, folderOfPath } from './layout.ts';
+import { checkpointIdOf, folderOfPath, METADATA_FILE } from './layout.ts';
 import { verifyCheckpoint } from './verification.ts';
 
 /**
- * @param path the folder of a savepoint or checkpoint, the metadata in it, or the folder of a job: then its newest checkpoint
+ * @param path the folder of a savepoint or checkpoint, the metadata in it, the folder of a job: then its newest checkpoint,
+ *   or the folder that holds those of jobs: then the newest of all
  * @throws MillraceError `STATE_FAILED` if nothing is there or it was never complete, `CORRUPT_DATA` if it is damaged as far as can be
  *   seen without reading all state (that is checked when it is read), `FILE_SYSTEM_FAILED`
  */
@@ -25,6 +26,8 @@ export async function findRestorePoint(
   const listed = status?.isDirectory ? await storage.listCheckpoints(folder) : [];
   const newest = listed[0];
   if (newest !== undefined) return await intact(newest, listed.slice(1), fileSystem);
+  const ofJobs = status?.isDirectory ? await newestOfJobs(folder, storage, fileSystem) : undefined;
+  if (ofJobs !== undefined) return ofJobs;
   const checkpointId = checkpointIdOf(folder);
   const siblings = checkpointId === undefined || status === undefined ? [] : await storage.listCheckpoints(parentPath(folder));
   const older = siblings.filter((sibling) => sibling.checkpointId < (checkpointId as number));
@@ -36,6 +39,23 @@ export async function findRestorePoint(
     },
   );
   return await intact(entry, older, fileSystem);
+}
+
+/** In the folder that holds those of jobs: the newest checkpoint of all, `undefined` if there is none. */
+async function newestOfJobs(
+  folder: string,
+  storage: FileCheckpointStorage,
+  fileSystem: FileSystem,
+): Promise<CompletedCheckpoint | undefined> {
+  if (await fileSystem.exists(joinPath(folder, METADATA_FILE))) return undefined;
+  let newest: { readonly listed: readonly ListedCheckpoint[]; readonly atMs: number } | undefined;
+  for (const { path, isDirectory } of await fileSystem.list(folder)) {
+    const listed = isDirectory ? await storage.listCheckpoints(path) : [];
+    const atMs = Math.max(...listed.map(({ checkpoint }) => checkpoint?.completedTimestampMs ?? Number.NEGATIVE_INFINITY));
+    if (listed.length > 0 && (newest === undefined || atMs > newest.atMs)) newest = { listed, atMs };
+  }
+  const [first, ...older] = newest?.listed ?? [];
+  return first && (await intact(first, older, fileSystem));
 }
 
 /** The newest checkpoint in the folder of a job; `undefined` if none was ever complete. @throws MillraceError as `findRestorePoint` */

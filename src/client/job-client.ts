@@ -1,6 +1,12 @@
 /** A handle on a submitted job (Flink's JobClient). */
 import type { JobId } from '../common/index.ts';
-import type { DispatcherGateway, JobExecutionResult, JobProgress, JobStatus } from '../protocol/index.ts';
+import type {
+  CheckpointStatsSnapshot,
+  DispatcherGateway,
+  JobExecutionResult,
+  JobProgress,
+  JobStatus,
+} from '../protocol/index.ts';
 
 export class JobClient {
   readonly jobId: JobId;
@@ -70,7 +76,7 @@ export class JobClient {
   }
 
   /** What is known about the job's checkpoints: counts, history, sizes, durations. */
-  getCheckpointStats(): Promise<unknown> {
+  getCheckpointStats(): Promise<CheckpointStatsSnapshot> {
     return this.dispatcher.requestCheckpointStats(this.jobId);
   }
 

@@ -5,6 +5,7 @@
 import type { JobId, SerializedError } from '../common/index.ts';
 import type { ExecutionPlan, JobGraph } from '../graph/index.ts';
 import type { CheckpointMetrics, CheckpointOptions, TaskStateSnapshot } from './checkpoint-messages.ts';
+import type { CheckpointStatsSnapshot } from './checkpoint-statistics.ts';
 import type { JobStatus } from './job-status.ts';
 import type {
   ExecutionAttemptId,
@@ -43,8 +44,8 @@ export interface DispatcherGateway {
   stopWithSavepoint(jobId: JobId, drain: boolean, target?: string): Promise<string>;
   /** @returns the id of the checkpoint @throws MillraceError `CHECKPOINT_FAILED` */
   triggerCheckpoint(jobId: JobId): Promise<number>;
-  /** Counts, history and summaries: the coordinator's `CheckpointStatsSnapshot`. */
-  requestCheckpointStats(jobId: JobId): Promise<unknown>;
+  /** Counts, history and summaries: of the job's checkpoints. */
+  requestCheckpointStats(jobId: JobId): Promise<CheckpointStatsSnapshot>;
 }
 
 /** What a job master asks of a task executor. */

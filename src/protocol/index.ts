@@ -9,6 +9,17 @@ export type {
   TaskRestore,
   TaskStateSnapshot,
 } from './checkpoint-messages.ts';
+export type {
+  AcknowledgementStats,
+  CheckpointStats,
+  CheckpointStatsSnapshot,
+  CheckpointStatus,
+  CheckpointSummary,
+  CheckpointType,
+  RestoredCheckpointStats,
+  SubtaskCheckpointStats,
+  TaskCheckpointStats,
+} from './checkpoint-statistics.ts';
 export type { DispatcherGateway, JobMasterGateway, JobSubmission, TaskExecutorGateway } from './gateways.ts';
 export { isTerminalStatus, type JobStatus, transitionJob } from './job-status.ts';
 export type {

@@ -163,10 +163,10 @@ export class TaskExecutor implements TaskExecutorGateway {
     return job;
   }
 
-  private stateMemory(jobId: JobId, job: JobTasks, managedMemoryBytes: number) {
+  private stateMemory({ attempt, slot, settings }: TaskDeploymentDescriptor, job: JobTasks) {
     if (job.stateMemory === undefined) {
-      const memory = new ManagedMemory(managedMemoryBytes);
-      memory.registerMetrics(this.dependencies.metrics.group(jobId, 'Status', 'Memory'));
+      const memory = new ManagedMemory(settings.managedMemoryBytes);
+      memory.registerMetrics(this.dependencies.metrics.group(attempt.jobId, `slot-${slot}`, 'Status', 'Memory'));
       job.stateMemory = { memory, spill: this.dependencies.createSpillStorage() };
     }
     return job.stateMemory;
@@ -227,7 +227,7 @@ export class TaskExecutor implements TaskExecutorGateway {
             backend: settings.stateBackend,
             operatorId: `${taskName}-${attempt.subtaskIndex}`,
             scheduler: platform.scheduler,
-            ...(settings.stateBackend === 'hashlog' ? this.stateMemory(attempt.jobId, job, settings.managedMemoryBytes) : {}),
+            ...(settings.stateBackend === 'hashlog' ? this.stateMemory(descriptor, job) : {}),
           }),
         createOperatorStateBackend: () => createOperatorStateBackend(),
         sendToCoordinator: (operatorId, event) => master.operatorEventFromTask(attempt, operatorId, event),

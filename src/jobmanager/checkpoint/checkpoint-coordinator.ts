@@ -14,11 +14,12 @@ import { type LogLevel, MillraceError, type SerializedError, type TimerHandle, t
 import type {
   CheckpointMetrics,
   CheckpointOptions,
+  CheckpointType,
   CompletedCheckpoint,
   ExecutionAttemptId,
   TaskStateSnapshot,
 } from '../../protocol/index.ts';
-import { CheckpointStatsTracker, type CheckpointType } from './checkpoint-stats-tracker.ts';
+import { CheckpointStatsTracker } from './checkpoint-stats-tracker.ts';
 import type {
   CheckpointCoordinatorDependencies,
   CheckpointCoordinatorOptions,

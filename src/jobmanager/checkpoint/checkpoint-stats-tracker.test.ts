@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { VertexId } from '../../common/index.ts';
 import { MetricRegistry, metricValue } from '../../metrics/index.ts';
-import type { CheckpointMetrics, CompletedCheckpoint } from '../../protocol/index.ts';
+import type { CheckpointMetrics, CheckpointType, CompletedCheckpoint } from '../../protocol/index.ts';
 import { VirtualClock } from '../../testing/index.ts';
-import { CheckpointStatsTracker, type CheckpointType } from './checkpoint-stats-tracker.ts';
+import { CheckpointStatsTracker } from './checkpoint-stats-tracker.ts';
 
 const task = (vertex: string, subtaskIndex: number): { vertexId: VertexId; subtaskIndex: number } => ({
   vertexId: vertex as VertexId,

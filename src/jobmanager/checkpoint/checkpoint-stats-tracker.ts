@@ -2,84 +2,21 @@
  * What is known about the checkpoints of a job, for people: counts, the latest of each kind, a history, and summaries over all that
  * completed, as Flink's REST interface shows them; and the metrics of checkpointing, with Flink's names.
  */
-import { Histogram, type HistogramStatistics, type MetricGroup } from '../../metrics/index.ts';
-import type { CheckpointMetrics, CompletedCheckpoint, ExecutionAttemptId } from '../../protocol/index.ts';
-
-export type CheckpointType = 'CHECKPOINT' | 'UNALIGNED_CHECKPOINT' | 'SAVEPOINT' | 'SYNC_SAVEPOINT';
-export type CheckpointStatus = 'IN_PROGRESS' | 'COMPLETED' | 'FAILED';
-
-/** Of one subtask. */
-export interface SubtaskCheckpointStats extends CheckpointMetrics {
-  readonly subtaskIndex: number;
-  readonly ackTimestampMs: number;
-  /** From the trigger to the acknowledgement. */
-  readonly endToEndDurationMs: number;
-}
-
-/** Of all subtasks of a vertex; of all vertices in `CheckpointStats`. */
-export interface AcknowledgementStats {
-  readonly numSubtasks: number;
-  readonly numAcknowledgedSubtasks: number;
-  /** When the last of them acknowledged; −1 before the first. */
-  readonly latestAckTimestampMs: number;
-  readonly endToEndDurationMs: number;
-  readonly stateBytes: number;
-  /** What was written for this checkpoint; less than `stateBytes` if it refers to what earlier ones wrote. */
-  readonly checkpointedBytes: number;
-  /** Records that were in flight. */
-  readonly persistedBytes: number;
-}
-
-export interface TaskCheckpointStats extends AcknowledgementStats {
-  readonly subtasks: readonly SubtaskCheckpointStats[];
-}
-
-export interface CheckpointStats extends AcknowledgementStats {
-  readonly id: number;
-  readonly type: CheckpointType;
-  readonly isSavepoint: boolean;
-  readonly status: CheckpointStatus;
-  readonly triggerTimestampMs: number;
-  /** By vertex id. */
-  readonly tasks: Readonly<Record<string, TaskCheckpointStats>>;
-  /** Of completed ones. */
-  readonly externalPath?: string;
-  /** Of failed ones. */
-  readonly failureMessage?: string;
-  readonly failureTimestampMs?: number;
-}
-
-export interface RestoredCheckpointStats {
-  readonly id: number;
-  readonly restoreTimestampMs: number;
-  readonly isSavepoint: boolean;
-  readonly externalPath: string;
-}
-
-export interface CheckpointStatsSnapshot {
-  readonly counts: {
-    readonly restored: number;
-    readonly total: number;
-    readonly inProgress: number;
-    readonly completed: number;
-    readonly failed: number;
-  };
-  readonly latest: {
-    readonly completed?: CheckpointStats;
-    readonly savepoint?: CheckpointStats;
-    readonly failed?: CheckpointStats;
-    readonly restored?: RestoredCheckpointStats;
-  };
-  /** Over those that completed. */
-  readonly summary: {
-    readonly endToEndDurationMs: HistogramStatistics;
-    readonly stateBytes: HistogramStatistics;
-    readonly checkpointedBytes: HistogramStatistics;
-    readonly persistedBytes: HistogramStatistics;
-  };
-  /** Newest first. */
-  readonly history: readonly CheckpointStats[];
-}
+import { Histogram, type MetricGroup } from '../../metrics/index.ts';
+import type {
+  AcknowledgementStats,
+  CheckpointMetrics,
+  CheckpointStats,
+  CheckpointStatsSnapshot,
+  CheckpointStatus,
+  CheckpointSummary,
+  CheckpointType,
+  CompletedCheckpoint,
+  ExecutionAttemptId,
+  RestoredCheckpointStats,
+  SubtaskCheckpointStats,
+  TaskCheckpointStats,
+} from '../../protocol/index.ts';
 
 export interface TriggeredCheckpoint {
   readonly id: number;
@@ -172,10 +109,10 @@ export class CheckpointStatsTracker {
         ...(this.restoredLast && { restored: this.restoredLast }),
       },
       summary: {
-        endToEndDurationMs: this.durations.getStatistics(),
-        stateBytes: this.stateSizes.getStatistics(),
-        checkpointedBytes: this.checkpointedSizes.getStatistics(),
-        persistedBytes: this.persistedSizes.getStatistics(),
+        endToEndDurationMs: summaryOf(this.durations),
+        stateBytes: summaryOf(this.stateSizes),
+        checkpointedBytes: summaryOf(this.checkpointedSizes),
+        persistedBytes: summaryOf(this.persistedSizes),
       },
       history: this.history.map(statsOf).reverse(),
     };
@@ -260,4 +197,9 @@ function sumUp(
     checkpointedBytes: sum((s) => s.checkpointedBytes),
     persistedBytes: sum((s) => s.bytesPersistedDuringAlignment),
   };
+}
+
+function summaryOf(histogram: Histogram): CheckpointSummary {
+  const { min, max, mean, quantile } = histogram.getStatistics();
+  return { min, max, mean, p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99) };
 }

@@ -1,4 +1,4 @@
 export { CheckpointCoordinator } from './checkpoint-coordinator.ts';
-export { type CheckpointStatsSnapshot, CheckpointStatsTracker } from './checkpoint-stats-tracker.ts';
+export { CheckpointStatsTracker } from './checkpoint-stats-tracker.ts';
 export type { CheckpointPlan, SavepointRequest } from './coordinator-dependencies.ts';
 export { assignState, type StateAssignment } from './state-assignment.ts';

@@ -8,6 +8,7 @@ import type { FileSystem } from '../../filesystem/index.ts';
 import { type MetricRegistry, metricValue } from '../../metrics/index.ts';
 import type {
   CheckpointSettings,
+  CheckpointStatsSnapshot,
   DispatcherGateway,
   JobExecutionResult,
   JobMasterGateway,
@@ -106,7 +107,7 @@ export class Dispatcher implements DispatcherGateway {
     return (await this.job(jobId).triggerCheckpoint()).checkpointId;
   }
 
-  async requestCheckpointStats(jobId: JobId): Promise<unknown> {
+  async requestCheckpointStats(jobId: JobId): Promise<CheckpointStatsSnapshot> {
     return this.job(jobId).checkpointStats;
   }
 

@@ -24,6 +24,7 @@ import type { JobGraph } from '../../graph/index.ts';
 import type { MetricGroup } from '../../metrics/index.ts';
 import {
   type CheckpointMetrics,
+  type CheckpointStatsSnapshot,
   type CompletedCheckpoint,
   type ExecutionAttemptId,
   type ExecutionSettings,
@@ -37,13 +38,7 @@ import {
   type TaskStateSnapshot,
   transitionJob,
 } from '../../protocol/index.ts';
-import {
-  assignState,
-  CheckpointCoordinator,
-  type CheckpointStatsSnapshot,
-  type SavepointRequest,
-  type StateAssignment,
-} from '../checkpoint/index.ts';
+import { assignState, CheckpointCoordinator, type SavepointRequest, type StateAssignment } from '../checkpoint/index.ts';
 import { createRestartStrategy } from '../failover/restart-strategies.ts';
 import { checkpointPlan } from './checkpoint-plan.ts';
 import {
@@ -85,6 +80,8 @@ export class JobMaster implements JobMasterGateway {
   private readonly ended = Promise.withResolvers<JobExecutionResult>();
   /** Called when a task has ended. */
   private readonly endWaiters = new Set<() => void>();
+  /** Called when the status has changed. */
+  private readonly statusWaiters: (() => void)[] = [];
   private status: JobStatus = 'CREATED';
   private failure: Error | undefined;
   private startMs = 0;
@@ -160,6 +157,7 @@ export class JobMaster implements JobMasterGateway {
   async start(): Promise<void> {
     this.startMs = this.dependencies.clock.monotonicMs();
     try {
+      await this.checkCheckpointDirectory();
       await this.restoreFromSavepoint();
     } catch (error) {
       this.failJob(toError(error));
@@ -180,6 +178,7 @@ export class JobMaster implements JobMasterGateway {
 
   /** @throws MillraceError `CHECKPOINT_FAILED`, `INVALID_OPTION` */
   async triggerSavepoint(request: SavepointRequest): Promise<CompletedCheckpoint> {
+    await this.untilItRuns();
     const savepoint = await this.checkpoints.triggerSavepoint(request);
     if (request.stop === undefined) return savepoint;
     this.stoppedWith = savepoint;
@@ -189,7 +188,8 @@ export class JobMaster implements JobMasterGateway {
   }
 
   /** @throws MillraceError `CHECKPOINT_FAILED` */
-  triggerCheckpoint(): Promise<CompletedCheckpoint> {
+  async triggerCheckpoint(): Promise<CompletedCheckpoint> {
+    await this.untilItRuns();
     return this.checkpoints.triggerCheckpoint();
   }
 
@@ -277,6 +277,21 @@ export class JobMaster implements JobMasterGateway {
     );
   }
 
+  /** A folder that cannot be used would fail every checkpoint, and the job again and again. */
+  private async checkCheckpointDirectory(): Promise<void> {
+    const { directory, intervalMs } = this.settings.checkpointing;
+    if (directory === undefined || intervalMs === undefined) return;
+    try {
+      await this.dependencies.fileSystem.mkdirs(directory);
+    } catch (error) {
+      throw new MillraceError(
+        'CHECKPOINT_FAILED',
+        `Checkpoints cannot be kept in '${directory}' (execution.checkpointing.dir): ${toError(error).message}`,
+        { cause: error, context: { path: directory }, recoverable: false },
+      );
+    }
+  }
+
   private async restoreFromSavepoint(): Promise<void> {
     const { savepointRestore } = this.settings;
     if (savepointRestore === undefined) return;
@@ -352,10 +367,17 @@ export class JobMaster implements JobMasterGateway {
     };
   }
 
+  /** A job that is starting, or starting again, is waited for. */
+  private async untilItRuns(): Promise<void> {
+    while (this.status === 'CREATED' || this.status === 'RESTARTING') {
+      await new Promise<void>((resolve) => this.statusWaiters.push(resolve));
+    }
+  }
+
   private regionRuns(): void {
     if (!this.isUp || this.failover.isRestarting) return;
-    if (this.status !== 'RUNNING') this.changeStatus('RUNNING');
     this.checkpoints.start();
+    if (this.status !== 'RUNNING') this.changeStatus('RUNNING');
   }
 
   private restarting(error: Error): void {
@@ -469,6 +491,7 @@ export class JobMaster implements JobMasterGateway {
   private changeStatus(to: JobStatus): void {
     this.dependencies.logger.log('debug', `Job '${this.graph.jobName}' goes from ${this.status} to ${to}`, { jobId: this.jobId });
     this.status = transitionJob(this.status, to);
+    for (const resolve of this.statusWaiters.splice(0)) resolve();
     if (isTerminalStatus(to)) this.endWaiters.clear();
   }
 }
