@@ -210,7 +210,13 @@ export {
   type WindowFunction,
   type WindowSerializer,
 } from './operators/index.ts';
-export type { JobExecutionResult, JobProgress, JobStatus, RestartStrategySettings } from './protocol/index.ts';
+export type {
+  CheckpointStatsSnapshot,
+  JobExecutionResult,
+  JobProgress,
+  JobStatus,
+  RestartStrategySettings,
+} from './protocol/index.ts';
 export { type TypeInformation, type TypeOf, Types } from './serialization/index.ts';
 export {
   type AggregateFunction,
