@@ -3,6 +3,9 @@
  *
  * On the heap backend, values are held by reference, as in Flink with object reuse: whoever changes a value after handing
  * it to a state, or one that a state returned, changes the state. Values must be data, as snapshots write them.
+ * The `hashlog` backend keeps such changes only for `ValueState`, and only those made before another key is processed; and what
+ * it cannot write is refused when the value leaves its cache, not later than at the next snapshot. So programs that are to
+ * run on both call `update`, `put` or `add` after a change.
  */
 
 /** Any state. */

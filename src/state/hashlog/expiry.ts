@@ -87,7 +87,7 @@ export class ExpiryCleaner {
 
   private *walk(): Generator<void, void> {
     const { store, codec, time, waiting } = this;
-    const { log, current } = store.context;
+    const { log } = store.context;
     const { kind } = store.meta;
     for (const key of waiting) {
       waiting.delete(key);
