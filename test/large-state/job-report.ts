@@ -8,6 +8,8 @@ export interface JobOptions {
   readonly workload: Workload;
   /** Of the process. */
   readonly memoryBytes: number;
+  /** Of that, for state; a fraction unless given. */
+  readonly managedBytes?: number;
   readonly checkpointIntervalMs: number;
   readonly folder: string;
   readonly restorePath?: string;

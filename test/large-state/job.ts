@@ -22,6 +22,7 @@ const meter = new PauseMeter();
 const env = StreamExecutionEnvironment.getExecutionEnvironment({
   'state.backend.type': 'hashlog',
   'taskmanager.memory.process.size': options.memoryBytes,
+  'taskmanager.memory.managed.size': options.managedBytes ?? 0,
   'execution.checkpointing.interval': `${options.checkpointIntervalMs} ms`,
   'execution.checkpointing.timeout': '30 min',
   'execution.checkpointing.dir': join(options.folder, 'checkpoints'),

@@ -11,7 +11,8 @@ export interface Pauses {
 }
 
 export class PauseMeter {
-  private lastMs = performance.now();
+  /** None before the first record: a restore comes before it. */
+  private lastMs = Number.POSITIVE_INFINITY;
   private snapshotMs = Number.NEGATIVE_INFINITY;
   private snapshots = 0;
   private longestMs = 0;

@@ -21,6 +21,8 @@ export interface ScenarioOptions {
   readonly scenario: ScenarioName;
   readonly stateBytes: number;
   readonly memoryBytes: number;
+  /** Of that, for state; a fraction unless given. */
+  readonly managedBytes?: number;
   readonly checkpointIntervalMs: number;
   /** Made, and removed afterwards. */
   readonly folder: string;
@@ -57,13 +59,13 @@ interface Run {
 }
 
 export async function runScenario(options: ScenarioOptions): Promise<ScenarioOutcome> {
-  const { scenario, stateBytes, memoryBytes, checkpointIntervalMs, folder, killAfter } = options;
+  const { scenario, stateBytes, memoryBytes, managedBytes, checkpointIntervalMs, folder, killAfter } = options;
   const workload = workloadOf(scenario, stateBytes);
   const expected = expectedDigest(SCENARIOS[scenario], workload);
   mkdirSync(folder, { recursive: true });
   const startMs = performance.now();
   try {
-    const job = { scenario, workload, memoryBytes, checkpointIntervalMs, folder };
+    const job = { scenario, workload, memoryBytes, managedBytes, checkpointIntervalMs, folder };
     const runs = [await run(job, killAfter)];
     const crashed = killAfter !== undefined && runs[0]?.exitCode === null;
     if (crashed) runs.push(await run({ ...job, restorePath: await newestCheckpoint(folder) }, undefined));
@@ -97,7 +99,7 @@ function failureOf({ exitCode, log }: Run, digest: Digest | undefined, expected:
 
 /** @param killAfter the process is killed once so much is done and a checkpoint is complete */
 function run(job: JobOptions, killAfter: number | undefined): Promise<Run> {
-  const { heapLimitBytesPerSlot, semiSpaceBytesPerSlot } = divideMemory(job.memoryBytes, 1);
+  const { heapLimitBytesPerSlot, semiSpaceBytesPerSlot } = divideMemory(job.memoryBytes, 1, { managedBytes: job.managedBytes });
   const limits = [
     `--max-old-space-size=${Math.floor(heapLimitBytesPerSlot / 2 ** 20)}`,
     `--max-semi-space-size=${Math.floor(semiSpaceBytesPerSlot / 2 ** 20)}`,
@@ -112,8 +114,10 @@ function run(job: JobOptions, killAfter: number | undefined): Promise<Run> {
   let peakRssBytes = 0;
   let result: Run['result'];
   const killIfDue = (): void => {
-    if (killAfter !== undefined && done >= killAfter && checkpoints > 0) child.kill('SIGKILL');
+    if (killAfter !== undefined && done >= killAfter && checkpoints > 0) kill();
   };
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
   const poll = setInterval(() => {
     peakRssBytes = Math.max(peakRssBytes, peakRssOf(child.pid));
   }, POLL_MS);
@@ -134,6 +138,7 @@ function run(job: JobOptions, killAfter: number | undefined): Promise<Run> {
     child.on('error', reject);
     child.on('close', (exitCode) => {
       clearInterval(poll);
+      process.off('exit', kill);
       resolve({ exitCode, log, checkpoints, peakRssBytes, result });
     });
   });

