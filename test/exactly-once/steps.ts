@@ -62,8 +62,8 @@ export interface StepContext {
 type Operator = SingleOutputStreamOperator<Item>;
 
 interface StepDefinition {
-  /** The streams that it puts out. `second` is the same stream for steps of one input. */
-  model(step: Step, first: readonly Item[], second: readonly Item[]): Item[][];
+  /** The streams that it puts out; `undefined` if chance has a part in what these records come to. */
+  model(step: Step, first: readonly Item[], second: readonly Item[]): Item[][] | undefined;
   /** The operator of each of these streams; the first is that of the step. */
   program(step: Step, first: DataStream<Item>, second: DataStream<Item>, context: StepContext): [Operator, ...DataStream<Item>[]];
 }
@@ -320,6 +320,8 @@ const DEFINITIONS = {
         const sessions: Item[][] = [];
         for (const item of [...ofKey].sort((a, b) => a.t - b.t)) {
           const last = sessions.at(-1)?.at(-1);
+          // The session may be over or not when a record comes that only just touches it.
+          if (last && item.t - last.t === sizeMs) return undefined;
           if (last && item.t - last.t <= sizeMs) sessions.at(-1)?.push(item);
           else sessions.push([item]);
         }

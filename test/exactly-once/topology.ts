@@ -28,7 +28,7 @@ export type Parallelisms = readonly number[];
 
 /** How far records of a split may be out of order. */
 export const OUT_OF_ORDERNESS_MS = 10;
-/** A step that would put out more is left out. */
+/** The most that a step puts out. */
 const MOST_RECORDS = 1500;
 
 function ends<S>(steps: readonly Step[], sources: readonly S[], apply: (step: Step, first: S, second: S) => readonly S[]): S[] {
@@ -57,7 +57,7 @@ export function readUpTo(topology: Topology, position: (source: number, split: n
   return resolveTopology({ ...topology, sources });
 }
 
-/** Leaves out the steps that would put out too much, and says what is right. */
+/** Leaves out the steps that would put out too much or are left to chance, and says what is right. */
 export function resolveTopology(topology: Topology): ResolvedTopology {
   const { sources, countedEnds } = topology;
   const steps: Step[] = [];
@@ -66,7 +66,7 @@ export function resolveTopology(topology: Topology): ResolvedTopology {
     sources.map((splits) => splits.flat().map(({ k, v, t }): Item => ({ k, v, t }))),
     (step, first, second) => {
       const streams = stepDefinition(step.kind).model(step, first, second);
-      if (streams.some((items) => items.length > MOST_RECORDS)) return [];
+      if (streams === undefined || streams.some((items) => items.length > MOST_RECORDS)) return [];
       steps.push(step);
       return streams;
     },
