@@ -8,6 +8,8 @@ const RECORD_PREVIEW_CHARS = 200;
 export interface FailurePlace {
   readonly operatorName: string;
   readonly operatorId: string;
+  /** The line of the program that made the operator: shown for failures that no line of the user's code is part of. */
+  readonly definedAt?: string | undefined;
   /** What was being done, as in 'open' or 'a timer'; absent while processing a record. */
   readonly during?: string;
   /** The record that was being processed, in an object because it can be anything. */
@@ -33,6 +35,7 @@ export function attributeFailure(thrown: unknown, place: FailurePlace): Millrace
   const lines = [`Operator '${place.operatorName}' failed${place.during ? ` in ${place.during}` : ''}: ${name}${error.message}`];
   if (record !== undefined) lines.push(`  record: ${record}`);
   if (frame !== undefined && !own) lines.push(`  at ${frame}`);
+  if (frame === undefined && place.definedAt !== undefined) lines.push(`  defined at ${place.definedAt}`);
   const failure = new MillraceError(own ? error.code : 'USER_FUNCTION_FAILED', lines.join('\n'), {
     cause: error,
     context,

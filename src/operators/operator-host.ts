@@ -98,6 +98,8 @@ export interface OperatorHostOptions {
   readonly taskName: string;
   readonly operatorName: string;
   readonly operatorId: string;
+  /** The line of the program that made the operator. */
+  readonly definedAt?: string | undefined;
   readonly subtaskIndex: number;
   readonly parallelism: number;
   readonly maxParallelism: number;
@@ -196,8 +198,8 @@ export class OperatorHost implements EventTarget {
 
   /** The error of this operator: with its name, the record, and the user's line. */
   attribute(thrown: unknown, during?: string, record?: { readonly value: unknown }): MillraceError {
-    const { operatorName, operatorId } = this.options;
-    return attributeFailure(thrown, { operatorName, operatorId, during, record });
+    const { operatorName, operatorId, definedAt } = this.options;
+    return attributeFailure(thrown, { operatorName, operatorId, definedAt, during, record });
   }
 
   processIdle(idle: boolean): void {

@@ -25,7 +25,7 @@ export interface ChainOutput {
   readonly writer: RecordWriter & EventTarget;
 }
 
-export type ChainHostOptions = Omit<OperatorHostOptions, 'operatorName' | 'operatorId'>;
+export type ChainHostOptions = Omit<OperatorHostOptions, 'operatorName' | 'operatorId' | 'definedAt'>;
 export type ChainHostDependencies = Omit<OperatorHostDependencies, 'metrics' | 'sendToCoordinator'> & {
   readonly metrics: MetricGroup;
   sendToCoordinator(operatorId: string, event: unknown): void;
@@ -58,7 +58,7 @@ export class OperatorChain {
       (o) =>
         new OperatorHost(
           definitions(o.operatorId),
-          { ...options, operatorName: o.name, operatorId: o.operatorId },
+          { ...options, operatorName: o.name, operatorId: o.operatorId, definedAt: o.definedAt },
           {
             ...dependencies,
             metrics: dependencies.metrics.addGroup(operatorScope(vertex, o)),

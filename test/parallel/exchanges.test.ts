@@ -25,6 +25,23 @@ for (const [x, subtask] of pairs) {
 }
 console.log(pairs.length, subtasks.size, [...subtasks.values()].every((s) => s.size === 1), new Set(pairs.map(([, s]) => s)).size);
 `,
+  'refused.ts': `${START}
+class Point { x = 1; }
+const values = {
+  'a function': { f: { a: [1, { callback: () => 1 }] } },
+  'a symbol': { m: new Map([['k', Symbol('x')]]) },
+  'an instance': { points: [new Point()] },
+  'a key': { key: undefined },
+};
+env.fromElements(process.argv[2])
+  .map((name) => values[name])
+  .broadcast()
+  .map((v) => v)
+  .keyBy((v) => v.key)
+  .map((v) => v)
+  .discard();
+await env.execute();
+`,
 });
 
 describe('an exchange between threads', { concurrency: 3 }, () => {
@@ -33,4 +50,26 @@ describe('an exchange between threads', { concurrency: 3 }, () => {
     assert.equal(stderr, '');
     assert.equal(stdout, '1000 12 true 2\n');
   });
+
+  for (const [what, message] of [
+    [
+      'a function',
+      /Operator 'Map' failed: The value at \$\.f\.a\[1\]\.callback is the function callback, .*\n(.*\n)? {2}defined at .*refused\.ts:12:\d+/,
+    ],
+    [
+      'a symbol',
+      /Operator 'Map' failed: The value at \$\.m\.entries\[0\]\.value is a symbol, .*\n(.*\n)? {2}defined at .*refused\.ts:12:\d+/,
+    ],
+    [
+      'an instance',
+      /Operator 'Map' failed: The value at \$\.points\[0\] is an instance of Point, .*\n(.*\n)? {2}defined at .*refused\.ts:12:\d+/,
+    ],
+    ['a key', /Operator 'Map' failed: The key is undefined.*\n(.*\n)? {2}defined at .*refused\.ts:14:\d+/],
+  ] as const) {
+    test(`refuses ${what}, with its path, the operator that put it out and the line of that`, async () => {
+      const { stderr, exitCode } = await node(folder, 'refused.ts', what);
+      assert.match(stderr, message);
+      assert.equal(exitCode, 1);
+    });
+  }
 });
