@@ -5,13 +5,13 @@
 import {
   type DataStream,
   type SingleOutputStreamOperator,
+  type Sink,
   type StreamExecutionEnvironment,
   WatermarkStrategy,
 } from '../../src/index.ts';
 import type { Item } from './item.ts';
 import { ReplayableSource, type TimedItem } from './replayable-source.ts';
 import { counted, countedModel, type Step, type StepContext, stepDefinition, takesTwo } from './steps.ts';
-import type { TransactionalSink } from './transactional-sink.ts';
 
 export interface Topology {
   /** By source, then by split. */
@@ -80,7 +80,7 @@ export function buildTopology(
   env: StreamExecutionEnvironment,
   { sources, steps, countedEnds, maxParallelism, chaining }: ResolvedTopology,
   parallelisms: Parallelisms,
-  sink: TransactionalSink<string>,
+  sinkOf: (end: number) => Sink<string, any>,
   context: StepContext,
 ): void {
   let operators = 0;
@@ -113,7 +113,7 @@ export function buildTopology(
   ends(steps, roots, apply).forEach((stream, i) => {
     env.setParallelism(nextParallelism());
     const end = isCounted(countedEnds, i) ? set(counted(stream, context), true) : stream;
-    end.map(written(i)).uid(`written-${i}`).sinkTo(sink).uid(`sink-${i}`);
+    end.map(written(i)).uid(`written-${i}`).sinkTo(sinkOf(i)).uid(`sink-${i}`);
   });
 }
 

@@ -69,6 +69,7 @@ export const jobArbitrary = {
   topology: topologyArbitrary({ mostSteps: 6, mostRecordsOfSplit: 30 }).map(resolveTopology),
   checkpointing: checkpointingArbitrary,
   executors: executorsArbitrary,
+  sinks: fc.constantFrom('TRANSACTIONS' as const, 'FILES' as const),
   stateBackend: fc.constantFrom('hashmap' as const, 'hashlog' as const),
   bufferTimeoutMs: fc.constantFrom(0, 10),
   autoWatermarkIntervalMs: fc.constantFrom(5, 20),

@@ -7,7 +7,10 @@
 import { createHash } from 'node:crypto';
 import { FileCheckpointStorage } from '../../src/checkpoint/index.ts';
 import { type MillraceError, type Random, seededRandom, toError } from '../../src/common/index.ts';
-import { type FileSystem, joinPath } from '../../src/filesystem/index.ts';
+import type { Sink } from '../../src/connector/index.ts';
+import { FileSink } from '../../src/connectors/files/index.ts';
+import { type FileSystem, joinPath, readFile } from '../../src/filesystem/index.ts';
+import { textLineFormat } from '../../src/formats/index.ts';
 import { VirtualClock } from '../../src/testing/index.ts';
 import type { FaultPoint, Faults } from '../exactly-once/faults.ts';
 import { buildTopology, type Parallelisms, type ResolvedTopology, readUpTo } from '../exactly-once/topology.ts';
@@ -60,6 +63,8 @@ export interface Scenario {
   readonly topology: ResolvedTopology;
   readonly checkpointing: CheckpointingScenario;
   readonly executors: ExecutorsOptions;
+  /** FILES: FileSinks on the simulated disk. */
+  readonly sinks: 'TRANSACTIONS' | 'FILES';
   readonly stateBackend: 'hashmap' | 'hashlog';
   readonly bufferTimeoutMs: number;
   readonly autoWatermarkIntervalMs: number;
@@ -79,6 +84,9 @@ export interface Outcome {
 
 const CHECKPOINTS = '/checkpoints';
 const SAVEPOINTS = '/savepoints';
+const OUTPUT = '/output';
+/** No topology has more. */
+const MOST_ENDS = 20;
 /** A job that has not ended by then never will. */
 const LIMIT_MS = 10_000;
 /** A job that does so much without an end never ends either. */
@@ -97,7 +105,7 @@ export async function runScenario(
   let violation: string | undefined;
   try {
     await run.play();
-    violation = run.judge();
+    violation = await run.judge();
   } catch (error) {
     violation = toError(error).message;
   }
@@ -139,12 +147,13 @@ class ScenarioRun {
         maxDelayMs: this.#isHealed ? Math.min(0.5, adversity.diskDelayMs) : adversity.diskDelayMs,
         failureRate: this.#isHealed ? 0 : adversity.diskFailureRate,
       }),
-      isFull: () => adversity.diskFull.some(({ fromMs, toMs }) => this.#nowMs >= fromMs && this.#nowMs < toMs),
+      isFull: () => !this.#isHealed && adversity.diskFull.some(({ fromMs, toMs }) => this.#nowMs >= fromMs && this.#nowMs < toMs),
       onOperation: (verb, path) => this.#record(`disk ${verb} ${path}`),
     });
   }
 
   async play(): Promise<void> {
+    await this.#makeOutputFolders();
     let from: RestorePoint | undefined;
     for (const run of this.#scenario.runs) {
       const ended = await this.#playRun(run, from);
@@ -154,8 +163,10 @@ class ScenarioRun {
     throw new Error('the last run did not finish');
   }
 
-  judge(): string | undefined {
-    const committed = [...this.#sink.values].sort();
+  async judge(): Promise<string | undefined> {
+    // What is committed stays, whatever comes after the job.
+    this.#disk.crash();
+    const committed = [...this.#sink.values, ...(await this.#linesOf(this.#quietMount(), OUTPUT))].sort();
     const { topology } = this.#scenario;
     const { expected } = this.#drained ? readUpTo(topology, (...split) => this.#positions.get(split.join('/')) ?? 0) : topology;
     if (committed.length === expected.length && committed.every((line, i) => line === expected[i])) return undefined;
@@ -189,7 +200,7 @@ class ScenarioRun {
     const { source } = this.#mutation;
     return SimulatedCluster.start(
       (env, process) =>
-        buildTopology(env, topology, parallelisms, this.#sink, {
+        buildTopology(env, topology, parallelisms, this.#sinks(process), {
           faults: this.#faults,
           clock: process,
           random: this.#fork(),
@@ -311,6 +322,32 @@ class ScenarioRun {
       if (checkpointId > (newest?.checkpointId ?? 0)) newest = { checkpointId, path };
     }
     return newest;
+  }
+
+  async #makeOutputFolders(): Promise<void> {
+    const fileSystem = this.#quietMount();
+    for (let end = 0; end < MOST_ENDS; end++) await fileSystem.mkdirs(joinPath(OUTPUT, String(end)));
+    for (const folder of [OUTPUT, '/']) await fileSystem.syncDirectory(folder);
+  }
+
+  #sinks(process: SimulatedProcess): (end: number) => Sink<string, any> {
+    if (this.#scenario.sinks === 'TRANSACTIONS') return () => this.#sink;
+    const fileSystem = this.#disk.mount(process);
+    return (end) =>
+      FileSink.forFormat(joinPath(OUTPUT, String(end)), textLineFormat())
+        .withFileSystem(fileSystem)
+        .withRollingPolicy({ maxRecords: 10 });
+  }
+
+  /** Of the files in a folder that readers would see. */
+  async #linesOf(fileSystem: FileSystem, folder: string): Promise<string[]> {
+    const lines: string[] = [];
+    const entries = (await fileSystem.exists(folder)) ? await fileSystem.list(folder) : [];
+    for (const { path, name, isDirectory } of entries) {
+      if (isDirectory) lines.push(...(await this.#linesOf(fileSystem, path)));
+      else if (!name.startsWith('.')) lines.push(...new TextDecoder().decode(await readFile(fileSystem, path)).split('\n'));
+    }
+    return lines.filter((line) => line !== '');
   }
 
   #quietMount(): FileSystem {
