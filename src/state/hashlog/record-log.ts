@@ -216,7 +216,9 @@ export class RecordLog {
 
   /** Takes over `used` bytes of records, as `fill` gives them portion by portion from the front. */
   async adopt(used: number, tables: RecordTables, fill: (position: number, into: Uint8Array) => Promise<void>): Promise<Segment> {
-    const segment = this.begin(Math.max(used, MIN_SEGMENT_BYTES), tables, ADOPTED);
+    // As large as any other if it is at all full: then its buffer is taken over when it is spilled, and none waits for collection.
+    const isFull = used > this.segmentBytes / 2 && used <= this.segmentBytes;
+    const segment = this.begin(isFull ? this.segmentBytes : Math.max(used, MIN_SEGMENT_BYTES), tables, ADOPTED);
     const buffer = segment.buffer as Uint8Array;
     for (let position = 0; position < used; position += SCRATCH_BYTES * 4) {
       await fill(position, buffer.subarray(position, Math.min(used, position + SCRATCH_BYTES * 4)));
