@@ -42,7 +42,7 @@ test('any topology at any parallelism puts out what its records mean', async () 
     fc.asyncProperty(oneRun, async (scenario) => {
       assert.equal((await runScenario(scenario)).violation, undefined);
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
 });
 
@@ -51,7 +51,7 @@ test('failures anywhere change nothing of the output', async () => {
     fc.asyncProperty(oneRun, faults, async (scenario, planned) => {
       assert.equal((await runScenario(scenario, { faults: plannedFaults(planned) })).violation, undefined);
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
 });
 
@@ -60,7 +60,7 @@ test('a job that goes on at other parallelisms puts out what it would have', asy
     fc.asyncProperty(severalRuns, faults, async (scenario, planned) => {
       assert.equal((await runScenario(scenario, { faults: plannedFaults(planned) })).violation, undefined);
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
 });
 
@@ -74,6 +74,6 @@ test('a job that is drained puts out what the records mean that it had read', as
     fc.asyncProperty(fc.record({ ...job, runs }).map(withStableChannels), async (scenario) => {
       assert.equal((await runScenario(scenario)).violation, undefined);
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   );
 });
