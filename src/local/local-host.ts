@@ -17,6 +17,7 @@ import { divideConfiguredMemory } from '../memory/index.ts';
 import { MiniCluster, type MiniClusterOptions } from '../minicluster/index.ts';
 import type { JobExecutionResult } from '../protocol/index.ts';
 import { ThreadedTaskExecutor } from '../taskmanager/index.ts';
+import { heapUsage } from './heap-usage.ts';
 import { Interrupts } from './interrupts.ts';
 import { ALL_LOCAL_OPTIONS, LocalOptions } from './local-options.ts';
 import { findProgramSource } from './program-source.ts';
@@ -97,6 +98,7 @@ export function createLocalHost(options: LocalHostOptions = {}): LocalHost {
         logger: log,
         fileSystem: new LocalFileSystem(),
         createSpillStorage,
+        heapUsage,
         ...(createTaskExecutor && { createTaskExecutor }),
       });
       const { dispatcher } = cluster;
@@ -158,7 +160,7 @@ function slotsOn(
   }
   for (const line of describeExchanges(jobGraph)) logger.log('info', line);
   const heapMegabytes = configuration.has(LocalOptions.PROCESS_SIZE)
-    ? Math.floor(divideConfiguredMemory(configuration, slotCount).heapBytesPerSlot / 2 ** 20)
+    ? Math.floor(divideConfiguredMemory(configuration, slotCount).heapLimitBytesPerSlot / 2 ** 20)
     : undefined;
   const pool = jobs.pool(source, heapMegabytes);
   return (jobMasterOf) =>

@@ -12,6 +12,7 @@ import { SocketSource } from '../connectors/socket/index.ts';
 import { portTransport, RpcConnection } from '../rpc/index.ts';
 import { serveSlot } from '../taskmanager/index.ts';
 import { openCheckpointStorage } from './checkpoint-storage.ts';
+import { heapUsage } from './heap-usage.ts';
 import { ALL_LOCAL_OPTIONS } from './local-options.ts';
 import { ProgramReplay } from './program-replay.ts';
 import { importProgram } from './program-source.ts';
@@ -89,6 +90,7 @@ serveSlot(
     jobReleased: (jobId) => replay.release(jobId),
     openCheckpointStorage,
     createSpillStorage,
+    heapUsage,
   },
 );
 connection.serve(REPLAY_GATEWAY, replay);

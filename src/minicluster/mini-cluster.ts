@@ -11,7 +11,7 @@ import { MemorySpillStorage, type SpillStorage } from '../memory/index.ts';
 import { MetricRegistry } from '../metrics/index.ts';
 import type { Program } from '../operators/index.ts';
 import type { DispatcherGateway, JobMasterGateway, JobSubmission, TaskExecutorGateway } from '../protocol/index.ts';
-import { LocalChannels, TaskExecutor } from '../taskmanager/index.ts';
+import { type HeapUsage, LocalChannels, TaskExecutor } from '../taskmanager/index.ts';
 
 export interface MiniClusterOptions {
   readonly platform?: Platform;
@@ -20,6 +20,8 @@ export interface MiniClusterOptions {
   readonly fileSystem?: FileSystem;
   /** Where state goes that does not fit in managed memory; in memory unless given. */
   readonly createSpillStorage?: () => SpillStorage;
+  /** Of this thread, for metrics. */
+  readonly heapUsage?: () => HeapUsage;
   /** Makes what runs the tasks, from how they reach their job masters. */
   readonly createTaskExecutor?: (jobMasterOf: (jobId: JobId) => JobMasterGateway) => TaskExecutorGateway;
 }
@@ -44,6 +46,7 @@ export class MiniCluster {
         logger,
         metrics,
         channels: new LocalChannels(),
+        ...(options.heapUsage ? { heapUsage: options.heapUsage } : {}),
         createSpillStorage: options.createSpillStorage ?? (() => new MemorySpillStorage()),
         programOf: (jobId) => this.programs.get(jobId) ?? new Map(),
         jobMasterOf,

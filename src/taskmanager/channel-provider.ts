@@ -19,12 +19,16 @@ export interface ChannelProvider {
   writer(channel: ChannelId, consumerSlot: number): ChannelWriter;
   /** @param producerSlot where the other end is */
   reader(channel: ChannelId, producerSlot: number): ChannelReader;
+  /** Memory that buffers of channels to other threads take. */
+  readonly networkBytes: number;
   /** Forgets the channels of a job that has ended. */
   release(jobId: JobId): void;
 }
 
 /** Channels whose two ends are on this thread. */
 export class LocalChannels implements ChannelProvider {
+  /** Records are handed over by reference: they are on the heap. */
+  readonly networkBytes = 0;
   private readonly jobs = new Map<JobId, Map<string, { readonly channel: LocalChannel; readonly attemptNumber: number }>>();
 
   writer(channel: ChannelId): ChannelWriter {

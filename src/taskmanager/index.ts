@@ -6,4 +6,4 @@ export {
   type ThreadedTaskExecutorDependencies,
   type ThreadedTaskExecutorOptions,
 } from './slots/threaded-task-executor.ts';
-export { type TaskCheckpointStorage, TaskExecutor, type TaskExecutorDependencies } from './task-executor.ts';
+export { type HeapUsage, type TaskCheckpointStorage, TaskExecutor, type TaskExecutorDependencies } from './task-executor.ts';

@@ -46,6 +46,12 @@ export interface TaskCheckpointStorage {
   readonly input: CheckpointInput;
 }
 
+/** Of the JavaScript heap of a thread. */
+export interface HeapUsage {
+  readonly usedBytes: number;
+  readonly limitBytes: number;
+}
+
 export interface TaskExecutorDependencies {
   readonly platform: Platform;
   readonly logger: Logger;
@@ -58,6 +64,8 @@ export interface TaskExecutorDependencies {
   checkpointStorageOf(jobId: JobId): TaskCheckpointStorage;
   /** Where state goes that does not fit in managed memory. */
   createSpillStorage(): SpillStorage;
+  /** For metrics. */
+  heapUsage?(): HeapUsage;
 }
 
 type Accumulators = Map<string, Accumulator<unknown, unknown>>;
@@ -67,8 +75,9 @@ interface JobTasks {
   readonly tasks: Map<string, StreamTask>;
   /** By subtask: those of its last attempt. */
   readonly accumulators: Map<string, Accumulators>;
-  /** What state off the heap takes and spills to; made when a task first needs it. */
-  stateMemory: { readonly memory: ManagedMemory; readonly spill: SpillStorage } | undefined;
+  /** What state off the heap may take, and where it spills to when a task first needs it. */
+  memory: ManagedMemory | undefined;
+  spill: SpillStorage | undefined;
 }
 
 export class TaskExecutor implements TaskExecutorGateway {
@@ -149,7 +158,7 @@ export class TaskExecutor implements TaskExecutorGateway {
   }
 
   async releaseJob(jobId: JobId): Promise<void> {
-    this.jobs.get(jobId)?.stateMemory?.spill.dispose();
+    this.jobs.get(jobId)?.spill?.dispose();
     this.jobs.delete(jobId);
     this.dependencies.channels.release(jobId);
   }
@@ -157,19 +166,33 @@ export class TaskExecutor implements TaskExecutorGateway {
   private jobTasks(jobId: JobId): JobTasks {
     let job = this.jobs.get(jobId);
     if (job === undefined) {
-      job = { tasks: new Map(), accumulators: new Map(), stateMemory: undefined };
+      job = { tasks: new Map(), accumulators: new Map(), memory: undefined, spill: undefined };
       this.jobs.set(jobId, job);
     }
     return job;
   }
 
-  private stateMemory({ attempt, slot, settings }: TaskDeploymentDescriptor, job: JobTasks) {
-    if (job.stateMemory === undefined) {
-      const memory = new ManagedMemory(settings.managedMemoryBytes);
-      memory.registerMetrics(this.dependencies.metrics.group(attempt.jobId, `slot-${slot}`, 'Status', 'Memory'));
-      job.stateMemory = { memory, spill: this.dependencies.createSpillStorage() };
-    }
-    return job.stateMemory;
+  private stateMemory(job: JobTasks, managedMemoryBytes: number) {
+    job.spill ??= this.dependencies.createSpillStorage();
+    return { memory: this.managedMemory(job, managedMemoryBytes), spill: job.spill };
+  }
+
+  private managedMemory(job: JobTasks, managedMemoryBytes: number): ManagedMemory {
+    job.memory ??= new ManagedMemory(managedMemoryBytes);
+    return job.memory;
+  }
+
+  /** The parts of the slot's memory: managed, network, heap. */
+  private registerMemoryMetrics({ attempt, slot, settings }: TaskDeploymentDescriptor, job: JobTasks): void {
+    if (job.memory !== undefined) return;
+    const { metrics, channels, heapUsage } = this.dependencies;
+    const group = metrics.group(attempt.jobId, `slot-${slot}`, 'Status', 'Memory');
+    this.managedMemory(job, settings.managedMemoryBytes).registerMetrics(group);
+    group.addGroup('Network').gauge('Used', () => channels.networkBytes);
+    if (heapUsage === undefined) return;
+    const heap = group.addGroup('Heap');
+    heap.gauge('Used', () => heapUsage().usedBytes);
+    heap.gauge('Max', () => heapUsage().limitBytes);
   }
 
   private task(attempt: ExecutionAttemptId): StreamTask | undefined {
@@ -180,6 +203,7 @@ export class TaskExecutor implements TaskExecutorGateway {
     const { attempt, vertex, jobName, taskName, parallelism, settings, restore } = descriptor;
     const { platform, logger } = this.dependencies;
     const { clock, random } = platform;
+    this.registerMemoryMetrics(descriptor, job);
     const master = this.dependencies.jobMasterOf(attempt.jobId);
     const program = this.dependencies.programOf(attempt.jobId);
     const storage = this.dependencies.checkpointStorageOf(attempt.jobId);
@@ -227,7 +251,7 @@ export class TaskExecutor implements TaskExecutorGateway {
             backend: settings.stateBackend,
             operatorId: `${taskName}-${attempt.subtaskIndex}`,
             scheduler: platform.scheduler,
-            ...(settings.stateBackend === 'hashlog' ? this.stateMemory(descriptor, job) : {}),
+            ...(settings.stateBackend === 'hashlog' ? this.stateMemory(job, settings.managedMemoryBytes) : {}),
           }),
         createOperatorStateBackend: () => createOperatorStateBackend(),
         sendToCoordinator: (operatorId, event) => master.operatorEventFromTask(attempt, operatorId, event),

@@ -276,6 +276,7 @@ function mutatedChannels(channels: ChannelProvider, { reader }: Mutation): Chann
   return {
     writer: (channel, slot) => channels.writer(channel, slot),
     reader: (channel, slot) => reader(channels.reader(channel, slot)),
+    networkBytes: channels.networkBytes,
     release: (jobId) => channels.release(jobId),
   };
 }

@@ -76,6 +76,7 @@ export class SimulatedRings {
   /** What the tasks of a thread get. */
   channelsOf(bell: SimulatedBell): ChannelProvider {
     return {
+      networkBytes: 0,
       writer: (channel) => {
         const ring = this.#ring(channel);
         ring.writer = bell;

@@ -21,6 +21,8 @@ export class RingChannels implements ChannelProvider {
   private readonly local = new LocalChannels();
   private readonly jobs = new Map<JobId, Map<string, RingEnd>>();
 
+  private bytesOfRings = 0;
+
   /** @param doorbell of the thread of this slot */
   constructor(slot: number, doorbell: ThreadDoorbell) {
     this.slot = slot;
@@ -31,7 +33,11 @@ export class RingChannels implements ChannelProvider {
   add({ jobId, attemptNumber }: ExecutionAttemptId, ends: readonly RingEnd[]): void {
     let rings = this.jobs.get(jobId);
     if (rings === undefined) this.jobs.set(jobId, (rings = new Map()));
-    for (const end of ends) rings.set(ringKey({ ...end, attemptNumber }), end);
+    for (const end of ends) {
+      rings.set(ringKey({ ...end, attemptNumber }), end);
+      // Each of the two slots counts half of a ring.
+      this.bytesOfRings += end.ring.byteLength / 2;
+    }
   }
 
   writer(channel: ChannelId, consumerSlot: number): ChannelWriter {
@@ -44,6 +50,10 @@ export class RingChannels implements ChannelProvider {
     if (producerSlot === this.slot) return this.local.reader(channel);
     const { ring, peerDoorbell } = this.take(channel);
     return new RingChannelReader(ring, { doorbell: this.doorbell, peer: new RemoteBell(peerDoorbell) });
+  }
+
+  get networkBytes(): number {
+    return this.bytesOfRings;
   }
 
   release(jobId: JobId): void {

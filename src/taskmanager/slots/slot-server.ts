@@ -10,7 +10,7 @@ import type { Program } from '../../operators/index.ts';
 import type { CheckpointSettings } from '../../protocol/index.ts';
 import type { RpcConnection } from '../../rpc/index.ts';
 import { mergeAccumulatorStates } from '../accumulator-states.ts';
-import { type TaskCheckpointStorage, TaskExecutor } from '../task-executor.ts';
+import { type HeapUsage, type TaskCheckpointStorage, TaskExecutor } from '../task-executor.ts';
 import { RingChannels } from './ring-channels.ts';
 import { SLOT_GATEWAY, SLOT_MASTER_GATEWAY } from './slot-gateways.ts';
 
@@ -30,13 +30,14 @@ export interface SlotServerDependencies {
   jobReleased(jobId: JobId): void;
   openCheckpointStorage(settings: CheckpointSettings): TaskCheckpointStorage;
   createSpillStorage(): SpillStorage;
+  heapUsage(): HeapUsage;
 }
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /** Serves the slot from now on. */
 export function serveSlot({ slot, doorbell, logLevel }: SlotServerOptions, dependencies: SlotServerDependencies): void {
-  const { platform, connection, programOf, jobReleased, openCheckpointStorage, createSpillStorage } = dependencies;
+  const { platform, connection, programOf, jobReleased, openCheckpointStorage, createSpillStorage, heapUsage } = dependencies;
   const master = connection.gateway(SLOT_MASTER_GATEWAY);
   const logger: Logger = {
     log(level, message, fields) {
@@ -59,6 +60,7 @@ export function serveSlot({ slot, doorbell, logLevel }: SlotServerOptions, depen
     channels,
     bell,
     createSpillStorage,
+    heapUsage,
     programOf,
     jobMasterOf: () => master,
     checkpointStorageOf: (jobId) => storages.get(jobId) as TaskCheckpointStorage,
