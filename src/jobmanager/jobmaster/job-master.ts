@@ -470,7 +470,7 @@ export class JobMaster implements JobMasterGateway {
     await taskExecutor.releaseJob(this.jobId);
     const outcome = this.status === 'FAILING' ? 'FAILED' : this.status === 'CANCELLING' ? 'CANCELED' : 'FINISHED';
     // Before its checkpoints go: whoever would start it again from an older one must be able to know.
-    if (outcome === 'FINISHED') logger.log('info', `Job '${this.graph.jobName}' has finished`, { jobId: this.jobId });
+    if (outcome === 'FINISHED') logger.log('debug', `Job '${this.graph.jobName}' has finished`, { jobId: this.jobId });
     await this.checkpoints
       .shutdown(outcome)
       .catch((error: unknown) => logger.log('warn', `Cleaning up the checkpoints failed: ${toError(error).message}`));
