@@ -27,6 +27,9 @@ const faults: fc.Arbitrary<PlannedFault[]> = fc.array(
 );
 
 const job = { ...jobArbitrary, adversity: fc.constant(QUIET) };
+/** Fixed, so that a run of the tests says something about the change that it tests; the simulation draws anew. */
+const SEED = 20_261_124;
+
 const oneRun = fc.record({ ...job, runs: fc.tuple(lastRunArbitrary) });
 const severalRuns = fc
   .record({
@@ -42,7 +45,7 @@ test('any topology at any parallelism puts out what its records mean', async () 
     fc.asyncProperty(oneRun, async (scenario) => {
       assert.equal((await runScenario(scenario)).violation, undefined);
     }),
-    { numRuns: 25 },
+    { numRuns: 25, seed: SEED },
   );
 });
 
@@ -51,7 +54,7 @@ test('failures anywhere change nothing of the output', async () => {
     fc.asyncProperty(oneRun, faults, async (scenario, planned) => {
       assert.equal((await runScenario(scenario, { faults: plannedFaults(planned) })).violation, undefined);
     }),
-    { numRuns: 25 },
+    { numRuns: 25, seed: SEED },
   );
 });
 
@@ -60,7 +63,7 @@ test('a job that goes on at other parallelisms puts out what it would have', asy
     fc.asyncProperty(severalRuns, faults, async (scenario, planned) => {
       assert.equal((await runScenario(scenario, { faults: plannedFaults(planned) })).violation, undefined);
     }),
-    { numRuns: 25 },
+    { numRuns: 25, seed: SEED },
   );
 });
 
@@ -74,6 +77,6 @@ test('a job that is drained puts out what the records mean that it had read', as
     fc.asyncProperty(fc.record({ ...job, runs }).map(withStableChannels), async (scenario) => {
       assert.equal((await runScenario(scenario)).violation, undefined);
     }),
-    { numRuns: 25 },
+    { numRuns: 25, seed: SEED },
   );
 });

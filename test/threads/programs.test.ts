@@ -107,8 +107,8 @@ const env = StreamExecutionEnvironment.getExecutionEnvironment({
   'parallelism.default': 2,
   'taskmanager.memory.process.size': '320 mb',
 });
-const kept: unknown[] = [];
-env.fromSequence(1, 1000).rebalance().map((x) => { for (let i = 0; i < 1e6; i++) kept.push({ x, i }); return x; }).discard();
+let kept: unknown;
+env.fromSequence(1, 1000).rebalance().map((x) => { for (let i = 0; i < 1e6; i++) kept = { kept, x, i }; return x; }).discard();
 await env.execute('Greedy');
 `,
   'at-once.ts': `import { isMainThread } from 'node:worker_threads';
