@@ -91,6 +91,8 @@ const MOST_ENDS = 20;
 const LIMIT_MS = 10_000;
 /** A job that does so much without an end never ends either. */
 const LIMIT_EVENTS = 200_000;
+/** When a job that could not start is started again. */
+const START_AGAIN_AFTER_MS = 20;
 
 /** @param trace gets every event */
 export async function runScenario(
@@ -188,6 +190,7 @@ class ScenarioRun {
       this.#drained = ended === 'DRAIN';
       if (ended === 'FINISHED' || ended === 'DRAIN') return ended;
       if (ended === 'CRASH') this.#disk.crash();
+      if (ended === 'FAILED') await this.#drive(new SimulatedProcess(this.#clock).delay(START_AGAIN_AFTER_MS));
       from = await this.#drive(this.#newest(from));
       if (ended === run.end.how) return from;
       if (ended !== 'FAILED') throw new Error(`a run that was to ${run.end.how} came to ${ended}`);
