@@ -226,7 +226,7 @@ export class OperatorHost implements EventTarget {
     return { event, processing };
   }
 
-  /** Records wait until it resolves; mails run. */
+  /** Records and mails wait until it resolves. */
   async prepareSnapshotPreBarrier(checkpointId: number): Promise<void> {
     try {
       await this.operator.prepareSnapshotPreBarrier?.(checkpointId);

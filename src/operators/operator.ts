@@ -123,8 +123,8 @@ export interface StreamOperator<IN = any, OUT = any, IN2 = any> {
   /** `undefined` while records are welcome; otherwise a promise that resolves when they are again. */
   isAvailable?(): Promise<void> | undefined;
   /**
-   * A checkpoint is about to be taken: emit or flush what must be before its barrier. Records wait until the promise
-   * resolves; mails run.
+   * A checkpoint is about to be taken: emit or flush what must be before its barrier. Records and mails wait until
+   * the promise resolves.
    */
   prepareSnapshotPreBarrier?(checkpointId: number): void | Promise<void>;
   /** Writes what it keeps outside of state backends into them; called right before they are snapshotted. */

@@ -27,6 +27,23 @@ test('a mail that a mail posts runs the next time, so that mails cannot starve r
   assert.deepEqual(log, ['first', 'second']);
 });
 
+test('mails that are held stay in their order, in front of those that came later', () => {
+  const mailbox = new Mailbox(() => {});
+  const log: number[] = [];
+  let held = false;
+  mailbox.post(() => {
+    held = true;
+    mailbox.post(() => log.push(3));
+  });
+  mailbox.post(() => log.push(1));
+  mailbox.post(() => log.push(2));
+  mailbox.runAll(() => held);
+  assert.deepEqual(log, []);
+  held = false;
+  mailbox.runAll(() => held);
+  assert.deepEqual(log, [1, 2, 3]);
+});
+
 test('a mail that throws loses no other mail', () => {
   const mailbox = new Mailbox(() => {});
   const log: string[] = [];

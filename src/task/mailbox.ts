@@ -25,11 +25,18 @@ export class Mailbox {
     this.wake();
   }
 
-  /** Runs the mails that are there now; those that they post run the next time. */
-  runAll(): void {
+  /**
+   * Runs the mails that are there now; those that they post run the next time.
+   * @param isHeld asked before each: whether it and those behind it have to wait
+   */
+  runAll(isHeld: () => boolean = () => false): void {
     const mails = this.mails;
     this.mails = [];
     for (let i = 0; i < mails.length; i++) {
+      if (isHeld()) {
+        this.mails.unshift(...mails.slice(i));
+        return;
+      }
       try {
         (mails[i] as Mail)();
       } catch (error) {

@@ -75,8 +75,10 @@ export class StreamTask implements ThreadTask {
   private phase: Phase = 'DATA';
   /** What the task waits for; the callback that ends the wait clears it. */
   private waiting: 'OPERATOR' | 'INPUT' | undefined;
-  /** A checkpoint is being prepared: no input is taken. */
+  /** A checkpoint is being prepared: no input is taken, and no mail runs, because what it emits would be in no part of the checkpoint. */
   private preparing = false;
+  /** Takes the checkpoint that was being prepared. */
+  private prepared: (() => void) | undefined;
   /** Called when operators have finished: checkpoints that came meanwhile. */
   private deferred: (() => void)[] = [];
   /** Checkpoints after which nothing more comes: the task ends when one of them, or a later one, is complete. */
@@ -239,8 +241,11 @@ export class StreamTask implements ThreadTask {
 
   private process(maxRecords: number): StepResult {
     const { mailbox } = this.dependencies;
+    if (this.failure !== undefined) throw this.failure;
+    this.takePrepared();
+    if (this.preparing) return 'WAIT';
     if (!mailbox.isEmpty) {
-      mailbox.runAll();
+      mailbox.runAll(() => this.preparing);
       this.waiting = undefined;
     }
     if (this.failure !== undefined) throw this.failure;
@@ -345,14 +350,21 @@ export class StreamTask implements ThreadTask {
     }
     this.preparing = true;
     preparing.then(
-      () =>
-        this.dependencies.mailbox.post(() => {
-          this.preparing = false;
-          take();
-          if (this.phase !== 'FINISHING') this.runDeferred();
-        }),
+      () => {
+        this.prepared = take;
+        this.dependencies.wake();
+      },
       (error) => this.failLater(error),
     );
+  }
+
+  private takePrepared(): void {
+    const take = this.prepared;
+    if (take === undefined) return;
+    this.prepared = undefined;
+    this.preparing = false;
+    take();
+    if (this.phase !== 'FINISHING') this.runDeferred();
   }
 
   private whenNotFinishing(action: () => void): void {
