@@ -2,9 +2,10 @@
  * A disk on virtual time: operations are slow and may fail, half done or done without an answer; and at a crash it forgets
  * what was not synced.
  *
- * The disk keeps, for each file and each folder, what it holds now and what it held at its last sync. After a crash, each name in
- * each folder is as it is now or as it was synced, and each file has its synced content and a part of what was written since; chance
- * decides for each one apart. What was closed durably in a folder that was synced afterwards is therefore sure to be there.
+ * The disk keeps, for each file and each folder, what it holds now and what it held at its last sync. After a crash, a folder has the
+ * names that were synced and the changes up to some moment since, as on disks with a journal: a rename within a folder is carried out
+ * or not. A file has its synced content and a part of what was written since. Chance decides for each one apart. What was closed
+ * durably in a folder that was synced afterwards is therefore sure to be there.
  */
 import type { Random } from '../../src/common/index.ts';
 import {
@@ -24,9 +25,24 @@ class DiskFile {
   synced = new Uint8Array(0);
 }
 
+/** Changes one folder in one step. */
+type NameChange = (entries: Map<string, Entry>) => void;
+
 class DiskFolder {
   entries = new Map<string, Entry>();
   synced = new Map<string, Entry>();
+  /** Since the last sync. */
+  changes: NameChange[] = [];
+
+  change(change: NameChange): void {
+    change(this.entries);
+    this.changes.push(change);
+  }
+
+  sync(): void {
+    this.synced = new Map(this.entries);
+    this.changes = [];
+  }
 }
 
 type Entry = DiskFile | DiskFolder;
@@ -79,11 +95,11 @@ export class SimulatedDisk {
       }
       const folder = new DiskFolder();
       seen.set(entry, folder);
-      for (const name of new Set([...entry.synced.keys(), ...entry.entries.keys()])) {
-        const kept = (random.next() < 0.5 ? entry.synced : entry.entries).get(name);
-        if (kept !== undefined) folder.entries.set(name, after(kept));
-      }
-      folder.synced = new Map(folder.entries);
+      const names = new Map(entry.synced);
+      const kept = Math.floor(random.next() * (entry.changes.length + 1));
+      for (const change of entry.changes.slice(0, kept)) change(names);
+      for (const [name, child] of names) folder.entries.set(name, after(child));
+      folder.sync();
       return folder;
     };
     this.#root = after(this.#root) as DiskFolder;
@@ -130,7 +146,11 @@ export class SimulatedDisk {
     let folder = this.#root;
     for (const name of namesOf(path)) {
       let entry = folder.entries.get(name);
-      if (entry === undefined && make) folder.entries.set(name, (entry = new DiskFolder()));
+      if (entry === undefined && make) {
+        const made = new DiskFolder();
+        folder.change((entries) => entries.set(name, made));
+        entry = made;
+      }
       if (entry === undefined) throw fileSystemError(verb, path, 'NOT_FOUND');
       if (!(entry instanceof DiskFolder)) throw fileSystemError(verb, path, 'NOT_A_DIRECTORY');
       folder = entry;
@@ -173,7 +193,7 @@ class MountedDisk implements FileSystem {
       if (existing instanceof DiskFolder) throw fileSystemError('create', path, 'IS_A_DIRECTORY');
       if (existing !== undefined && !options.overwrite) throw fileSystemError('create', path, 'ALREADY_EXISTS');
       const file = new DiskFile();
-      folder.entries.set(baseName(path), file);
+      folder.change((entries) => entries.set(baseName(path), file));
       return this.#writer(path, file);
     });
   }
@@ -184,7 +204,7 @@ class MountedDisk implements FileSystem {
       const existing = folder.entries.get(baseName(path));
       if (existing instanceof DiskFolder) throw fileSystemError('append to', path, 'IS_A_DIRECTORY');
       const file = existing ?? new DiskFile();
-      folder.entries.set(baseName(path), file);
+      if (existing === undefined) folder.change((entries) => entries.set(baseName(path), file));
       return this.#writer(path, file);
     });
   }
@@ -201,8 +221,15 @@ class MountedDisk implements FileSystem {
         throw fileSystemError('rename to', to, moved instanceof DiskFile ? 'IS_A_DIRECTORY' : 'NOT_EMPTY');
       }
       if (replaced instanceof DiskFile && moved instanceof DiskFolder) throw fileSystemError('rename to', to, 'NOT_A_DIRECTORY');
-      source.entries.delete(baseName(from));
-      target.entries.set(baseName(to), moved);
+      if (source === target) {
+        source.change((entries) => {
+          entries.delete(baseName(from));
+          entries.set(baseName(to), moved);
+        });
+        return;
+      }
+      target.change((entries) => entries.set(baseName(to), moved));
+      source.change((entries) => entries.delete(baseName(from)));
     });
   }
 
@@ -213,7 +240,8 @@ class MountedDisk implements FileSystem {
       if (entry instanceof DiskFolder && entry.entries.size > 0 && !options.recursive) {
         throw fileSystemError('delete', path, 'NOT_EMPTY');
       }
-      return this.#disk.folder('delete', parentPath(path), false).entries.delete(baseName(path));
+      this.#disk.folder('delete', parentPath(path), false).change((entries) => entries.delete(baseName(path)));
+      return true;
     });
   }
 
@@ -242,8 +270,7 @@ class MountedDisk implements FileSystem {
 
   syncDirectory(path: string): Promise<void> {
     return this.#change('sync', path, () => {
-      const folder = this.#disk.folder('sync', path, false);
-      folder.synced = new Map(folder.entries);
+      this.#disk.folder('sync', path, false).sync();
     });
   }
 
