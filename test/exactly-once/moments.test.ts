@@ -83,3 +83,20 @@ test('a failure while the last checkpoint is prepared does not let sinks commit 
     }
   }
 });
+
+test('what an asynchronous call puts out while a sink is being flushed is in the checkpoint', async () => {
+  const topology = resolveTopology({
+    ...TOPOLOGY,
+    steps: [{ ...step('ASYNC_UNORDERED'), exchange: 'AUTO', chained: true }],
+    countedEnds: [false],
+    chaining: true,
+  });
+  for (let seed = 1; seed <= 30; seed++) {
+    const scenario = scenarioOf('ALIGNED', [{ how: 'STOP', afterMs: 14 + seed }], seed);
+    await mustBeRight(
+      { ...scenario, topology, sinks: 'FILES', adversity: { ...QUIET, diskDelayMs: 10 } },
+      undefined,
+      `seed ${seed}`,
+    );
+  }
+});

@@ -7,6 +7,8 @@ export class SimulatedLink {
   readonly #maxDelayMs: () => number;
   readonly #clock: Clock;
   readonly #random: Random;
+  /** In the order in which they were sent. */
+  readonly #underWay: (() => void)[] = [];
   #lastMs = 0;
 
   /** @param maxDelayMs the longest that a message takes now */
@@ -20,6 +22,8 @@ export class SimulatedLink {
     const nowMs = this.#clock.monotonicMs();
     // The square makes most messages fast and a few of them slow.
     this.#lastMs = Math.max(this.#lastMs, nowMs + this.#random.next() ** 2 * this.#maxDelayMs());
-    this.#clock.setTimer(this.#lastMs - nowMs, deliver);
+    this.#underWay.push(deliver);
+    // Whichever timer comes first delivers the first message: times are not exact enough to tell two that are due together.
+    this.#clock.setTimer(this.#lastMs - nowMs, () => this.#underWay.shift()?.());
   }
 }
