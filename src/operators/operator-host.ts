@@ -140,6 +140,7 @@ export class OperatorHost implements EventTarget {
   private restored = false;
   private readonly timerServices = new Map<string, InternalTimerService>();
   private readonly pendingCallbacks = new Set<TimerHandle>();
+  private processingTimeStopped = false;
   private watermark = MIN_WATERMARK;
   private closed = false;
 
@@ -299,18 +300,32 @@ export class OperatorHost implements EventTarget {
     }
   }
 
+  /**
+   * The input has ended. Timers of processing time fire until the operator has finished, and never after: what they emitted would
+   * come behind the end of the data.
+   */
+  async finish(): Promise<void> {
+    await this.operator.finish?.();
+    this.stopProcessingTime();
+  }
+
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
     for (const service of this.timerServices.values()) service.close();
-    for (const handle of this.pendingCallbacks) handle.cancel();
-    this.pendingCallbacks.clear();
+    this.stopProcessingTime();
     try {
       await this.operator.close?.();
     } finally {
       this.output.collect = () => this.refuseLateRecord();
       this.keyedState?.dispose();
     }
+  }
+
+  private stopProcessingTime(): void {
+    this.processingTimeStopped = true;
+    for (const handle of this.pendingCallbacks) handle.cancel();
+    this.pendingCallbacks.clear();
   }
 
   private async takeOver(restore: OperatorRestoreHandles, input: CheckpointInput): Promise<void> {
@@ -436,6 +451,7 @@ export class OperatorHost implements EventTarget {
     return {
       currentTimeMs: () => clock.currentTimeMs(),
       schedule: (delayMs, callback) => {
+        if (this.processingTimeStopped) return { cancel: () => {} };
         const handle = clock.setTimer(delayMs, () => {
           mailbox.execute(() => {
             if (!this.pendingCallbacks.delete(handle)) return;

@@ -168,7 +168,7 @@ export class OperatorChain {
     for (const host of this.hosts) {
       if (this.closing) return;
       try {
-        await host.operator.finish?.();
+        await host.finish();
       } catch (error) {
         throw host.attribute(error, 'finish');
       }
