@@ -13,7 +13,6 @@ import {
   type Random,
   type Scheduler,
   systemScheduler,
-  type TimerHandle,
 } from '../common/index.ts';
 import type { OutputTag } from '../connector/index.ts';
 import type { MetricGroup } from '../metrics/index.ts';
@@ -30,7 +29,6 @@ import {
   type FrozenTimerService,
   InternalTimerService,
   type InternalTimerSnapshot,
-  type ProcessingTimeService,
   type Triggerable,
 } from './internal-timer-service.ts';
 import { KeyWatermarks } from './key-watermarks.ts';
@@ -57,6 +55,7 @@ import {
   timersIn,
   writeBytes,
 } from './operator-snapshot.ts';
+import { OperatorTimers } from './operator-timers.ts';
 
 /** Where events go behind an output: the next operator of the chain, or a channel. */
 export interface EventTarget {
@@ -139,8 +138,7 @@ export class OperatorHost implements EventTarget {
   private keyWatermarks: KeyWatermarks;
   private restored = false;
   private readonly timerServices = new Map<string, InternalTimerService>();
-  private readonly pendingCallbacks = new Set<TimerHandle>();
-  private processingTimeStopped = false;
+  private readonly processingTime: OperatorTimers;
   private watermark = MIN_WATERMARK;
   private closed = false;
 
@@ -154,6 +152,8 @@ export class OperatorHost implements EventTarget {
     this.keyWatermarks = new KeyWatermarks(this.keyGroups, maxParallelism, []);
     this.keyedState = keyed ? dependencies.createKeyedStateBackend(this.keyGroups) : undefined;
     this.operatorState = dependencies.createOperatorStateBackend();
+    const { clock, mailbox } = dependencies;
+    this.processingTime = new OperatorTimers(clock, mailbox, (thrown) => this.attribute(thrown, 'a timer'));
     this.operator = definition.create({ keepsStateOffHeap: this.keyedState?.keepsStateOffHeap ?? false });
     this.userFunction = richOf(this.operator.userFunction);
   }
@@ -306,26 +306,20 @@ export class OperatorHost implements EventTarget {
    */
   async finish(): Promise<void> {
     await this.operator.finish?.();
-    this.stopProcessingTime();
+    this.processingTime.stop();
   }
 
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
     for (const service of this.timerServices.values()) service.close();
-    this.stopProcessingTime();
+    this.processingTime.stop();
     try {
       await this.operator.close?.();
     } finally {
       this.output.collect = () => this.refuseLateRecord();
       this.keyedState?.dispose();
     }
-  }
-
-  private stopProcessingTime(): void {
-    this.processingTimeStopped = true;
-    for (const handle of this.pendingCallbacks) handle.cancel();
-    this.pendingCallbacks.clear();
   }
 
   private async takeOver(restore: OperatorRestoreHandles, input: CheckpointInput): Promise<void> {
@@ -383,7 +377,6 @@ export class OperatorHost implements EventTarget {
   private createContext(): OperatorContext {
     const { dependencies, options } = this;
     const host = this;
-    const processingTime = this.createProcessingTimeService();
     return {
       jobName: options.jobName,
       operatorName: options.operatorName,
@@ -398,7 +391,7 @@ export class OperatorHost implements EventTarget {
       logger: dependencies.logger,
       metrics: dependencies.metrics,
       mailbox: dependencies.mailbox,
-      processingTime,
+      processingTime: this.processingTime,
       autoWatermarkIntervalMs: options.autoWatermarkIntervalMs,
       runtimeContext: this.createRuntimeContext(),
       isRestored: this.restored,
@@ -410,17 +403,17 @@ export class OperatorHost implements EventTarget {
       currentWatermark: () => this.watermark,
       currentKeyWatermark: () => this.currentKeyWatermark(),
       keyWatermarks: this.keyWatermarks,
-      timerService: (name, triggerable) => this.timerService(name, triggerable, processingTime),
+      timerService: (name, triggerable) => this.timerService(name, triggerable),
       sendToCoordinator: (event) => dependencies.sendToCoordinator(event),
     };
   }
 
-  private timerService(name: string, triggerable: Triggerable, processingTime: ProcessingTimeService): InternalTimerService {
+  private timerService(name: string, triggerable: Triggerable): InternalTimerService {
     const known = this.timerServices.get(name);
     if (known) return known;
     const service = new InternalTimerService(triggerable, {
       backend: this.requireKeyedState(),
-      processingTime,
+      processingTime: this.processingTime,
       keyWatermarks: this.keyWatermarks,
       currentKeyWatermark: () => this.currentKeyWatermark(),
     });
@@ -444,33 +437,6 @@ export class OperatorHost implements EventTarget {
       `Operator '${this.options.operatorName}' uses keyed state or timers, but its input is not keyed. Call keyBy(…) before it.`,
       { context: { operator: this.options.operatorName }, recoverable: false },
     );
-  }
-
-  private createProcessingTimeService(): ProcessingTimeService {
-    const { clock, mailbox } = this.dependencies;
-    return {
-      currentTimeMs: () => clock.currentTimeMs(),
-      schedule: (delayMs, callback) => {
-        if (this.processingTimeStopped) return { cancel: () => {} };
-        const handle = clock.setTimer(delayMs, () => {
-          mailbox.execute(() => {
-            if (!this.pendingCallbacks.delete(handle)) return;
-            try {
-              callback();
-            } catch (error) {
-              throw this.attribute(error, 'a timer');
-            }
-          });
-        });
-        this.pendingCallbacks.add(handle);
-        return {
-          cancel: () => {
-            this.pendingCallbacks.delete(handle);
-            handle.cancel();
-          },
-        };
-      },
-    };
   }
 
   private accumulatorOf<A extends Accumulator<any, any>>(name: string, kind: new () => A): A {

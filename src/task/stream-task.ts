@@ -13,6 +13,7 @@ import type { ChannelWriter, CheckpointBarrier } from '../network/index.ts';
 import { MAX_WATERMARK, type SourceOperator } from '../operators/index.ts';
 import type { CheckpointMetrics, TaskStateSnapshot } from '../protocol/index.ts';
 import type { CheckpointOutput } from '../state/index.ts';
+import { BatchSize } from './batch-size.ts';
 import type { AlignmentInfo } from './checkpoint-barrier-handler.ts';
 import { type ExecutionState, isTerminal, transitionExecution } from './execution-state.ts';
 import { GateInput, type InputChannel, type RestoredRecords } from './gate-input.ts';
@@ -54,11 +55,6 @@ export interface StreamTaskDependencies {
   onStateChange(state: ExecutionState, error?: Error): void;
 }
 
-const MAX_BATCH_RECORDS = 1024;
-const FIRST_BATCH_RECORDS = 64;
-const GROW_BELOW_MS = 0.25;
-const SHRINK_ABOVE_MS = 1;
-
 /** FINISHING: operators finish. FINISHED_DATA: only barriers come, until a checkpoint has committed everything. */
 type Phase = 'DATA' | 'FINISHING' | 'FINISHED_DATA';
 
@@ -71,7 +67,7 @@ export class StreamTask implements ThreadTask {
   private readonly dependencies: StreamTaskDependencies;
   private input!: TaskInput;
   private state: ExecutionState = 'CREATED';
-  private batchRecords = FIRST_BATCH_RECORDS;
+  private readonly batchSize = new BatchSize();
   private phase: Phase = 'DATA';
   /** What the task waits for; the callback that ends the wait clears it. */
   private waiting: 'OPERATOR' | 'INPUT' | undefined;
@@ -149,7 +145,7 @@ export class StreamTask implements ThreadTask {
     if (this.state !== 'RUNNING') return 'WAIT';
     this.stepping = true;
     try {
-      return this.process(this.batchRecords);
+      return this.process(this.batchSize.records);
     } catch (error) {
       void this.end('FAILED', error);
       return 'WAIT';
@@ -271,7 +267,7 @@ export class StreamTask implements ThreadTask {
     const startMs = clock.monotonicMs();
     const result = this.input.step(maxRecords);
     const endMs = clock.monotonicMs();
-    this.adaptBatch(endMs - startMs);
+    this.batchSize.adapt(endMs - startMs);
     const { bufferTimeoutMs } = this.options;
     if (bufferTimeoutMs >= 0 && endMs - this.lastFlushMs >= bufferTimeoutMs) {
       this.lastFlushMs = endMs;
@@ -429,11 +425,6 @@ export class StreamTask implements ThreadTask {
 
   private flush(): void {
     for (const output of this.dependencies.outputs) output.flush();
-  }
-
-  private adaptBatch(tookMs: number): void {
-    if (tookMs > SHRINK_ABOVE_MS) this.batchRecords = Math.max(1, this.batchRecords >> 1);
-    else if (tookMs < GROW_BELOW_MS) this.batchRecords = Math.min(MAX_BATCH_RECORDS, this.batchRecords * 2);
   }
 
   private async finish(): Promise<void> {
