@@ -6,14 +6,6 @@ import type { CheckpointSettings } from '../protocol/index.ts';
 import type { TaskCheckpointStorage } from '../taskmanager/index.ts';
 
 export function openCheckpointStorage(settings: CheckpointSettings): TaskCheckpointStorage {
-  const { directory, savepointDirectory, inlineThresholdBytes } = settings;
-  const storage = new FileCheckpointStorage(
-    {
-      inlineThresholdBytes,
-      ...(directory === undefined ? {} : { directory }),
-      ...(savepointDirectory === undefined ? {} : { savepointDirectory }),
-    },
-    { fileSystem: new LocalFileSystem(), random: systemPlatform.random },
-  );
+  const storage = new FileCheckpointStorage(settings, { fileSystem: new LocalFileSystem(), random: systemPlatform.random });
   return { openOutput: (folder) => storage.output(folder), input: storage.input() };
 }

@@ -63,15 +63,8 @@ export class MiniCluster {
       metrics: new MetricRegistry(platform.clock),
       taskExecutor,
       fileSystem,
-      checkpointStorageOf: (jobId, { directory, savepointDirectory, inlineThresholdBytes }) => {
-        const storage = new FileCheckpointStorage(
-          {
-            inlineThresholdBytes,
-            ...(directory === undefined ? {} : { directory }),
-            ...(savepointDirectory === undefined ? {} : { savepointDirectory }),
-          },
-          { fileSystem, random: platform.random },
-        );
+      checkpointStorageOf: (jobId, settings) => {
+        const storage = new FileCheckpointStorage(settings, { fileSystem, random: platform.random });
         this.storages.set(jobId, storage);
         return storage;
       },

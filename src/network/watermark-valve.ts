@@ -55,7 +55,7 @@ export class WatermarkValve {
     }
   }
 
-  /** The channel ends: it counts no more, and does not make the task idle either. */
+  /** The channel ends, behind its last watermark: it counts no more from now on, and does not make the task idle either. */
   end(channel: number): void {
     const status = this.channels[channel] as ChannelStatus;
     status.ended = true;

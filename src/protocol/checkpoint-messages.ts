@@ -16,7 +16,7 @@ export interface CheckpointOptions {
 /** The state of one subtask of one operator in one checkpoint. */
 export interface OperatorSubtaskState {
   readonly keyed?: KeyedStateHandle;
-  /** A record of `InternalTimerSnapshot`s by service name, in the general codec. */
+  /** A `TimersSnapshot`: timers by service, and what each key group knows of time; in the general codec. */
   readonly timers?: StateHandle;
   /** An `OperatorStateSnapshot` in the general codec; absent if there is none. */
   readonly operator?: StateHandle;

@@ -38,7 +38,7 @@ export function createEdgeWriter(settings: PartitionerSettings, channels: readon
     case 'BROADCAST':
       return new BroadcastWriter(channels);
     case 'GLOBAL':
-      return new GlobalWriter(channels);
+      return new SingleWriter(channels);
     default:
       return new RoundRobinWriter(channels, random);
   }
@@ -64,6 +64,7 @@ class EventWriter implements EventTarget {
   }
 }
 
+/** To the first channel: the only one, or that of GLOBAL. */
 class SingleWriter extends EventWriter implements RecordWriter {
   private readonly channel: ChannelWriter;
 
@@ -76,8 +77,6 @@ class SingleWriter extends EventWriter implements RecordWriter {
     this.channel.write(value, timestamp);
   }
 }
-
-class GlobalWriter extends SingleWriter {}
 
 /** To hash a shorter text costs no more than to look it up. */
 const SHORT_TEXT = 16;
