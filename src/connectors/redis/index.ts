@@ -1,0 +1,2 @@
+/** Redis: lookups and a sink. Needs the package `ioredis`. */
+export {};
