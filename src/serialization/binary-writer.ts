@@ -27,6 +27,11 @@ export class BinaryWriter {
     this.end = position;
   }
 
+  /** The buffer itself, of which the first `position` bytes were written: only until the next write. */
+  get rawBytes(): Uint8Array {
+    return this.buffer;
+  }
+
   /** A copy of what was written. */
   toBytes(): Uint8Array {
     return this.buffer.slice(0, this.end);

@@ -37,6 +37,8 @@ export class Compactor {
   private swept: Segment | undefined;
   private sweptSlot = 0;
   private sweptBytes = 0;
+  /** Records that were moved or dropped: while it stays the same, all are where they were. */
+  moves = 0;
   /** For metrics. */
   compactedBytes = 0;
 
@@ -99,8 +101,10 @@ export class Compactor {
     const index = segment.tables.indexOf(window.word(TABLE_WORD));
     if (index === undefined || !index.holds(window.word(TAG_WORD), location)) return length;
     if (this.expiry.isNeeded && this.expiry.isExpired(index.table, bytes, start + HEADER_BYTES, start + length)) {
+      this.moves++;
       index.removeFound();
     } else if (move) {
+      this.moves++;
       index.setPlace(log.appendCopy(index.table, length / UNIT_BYTES, bytes, start), length / UNIT_BYTES);
       log.forget(location, length / UNIT_BYTES);
     }

@@ -135,7 +135,7 @@ export class HashIndex {
     }
     const { location, units } = this;
     if (size <= units * UNIT_BYTES && log.canOverwrite(location)) {
-      log.overwrite(location, keyLength, body, keyLength);
+      log.overwrite(location, keyLength, body, keyLength, body.length);
       return;
     }
     const wanted = Math.ceil((size * room) / UNIT_BYTES);

@@ -130,11 +130,11 @@ export class RecordLog {
     return segment.epoch === this.epoch && segment.buffer !== undefined;
   }
 
-  /** Writes what `bytes` holds from `from` on over the body of a record, from `position` on; it must fit. */
-  overwrite(location: number, position: number, bytes: Uint8Array, from: number): void {
+  /** Writes `bytes[from .. to)` over the body of a record, from `position` on; it must fit. */
+  overwrite(location: number, position: number, bytes: Uint8Array, from: number, to: number): void {
     const segment = this.segments[location >>> OFFSET_BITS] as Segment;
     const at = (location & OFFSET_MASK) * UNIT_BYTES + HEADER_BYTES + position;
-    copyBytes(bytes, from, segment.buffer as Uint8Array, at, bytes.length - from);
+    copyBytes(bytes, from, segment.buffer as Uint8Array, at, to - from);
   }
 
   /**

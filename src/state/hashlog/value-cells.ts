@@ -6,7 +6,7 @@
  * changed. So a key that is hot is neither encoded nor decoded, whatever else comes. An object that was handed out may have
  * been changed in place, as on the heap backend, so it is compared with its record when it leaves, and written if it differs.
  */
-import { type BinaryReader, BinaryWriter, encodeValue } from '../../serialization/index.ts';
+import { BinaryReader, BinaryWriter, encodeValue } from '../../serialization/index.ts';
 import type { CanonicalKey } from '../key-encoding.ts';
 import { inState } from '../state-checks.ts';
 import type { ContentCodec } from './content-codec.ts';
@@ -38,6 +38,8 @@ class Cell {
   segmentId = 0;
   keyLength = 0;
   bytes = 0;
+  /** `Compactor.moves` when it was known that the record is there. */
+  moves = 0;
 }
 
 export interface ValueCellsOptions {
@@ -53,6 +55,7 @@ export class ValueCells extends StateAccess {
   private readonly cells: (Cell | undefined)[] = new Array(CELLS).fill(undefined);
   private last = new Cell();
   private readonly writer = new BinaryWriter();
+  private readonly reader = new BinaryReader(new Uint8Array(0));
   private cachedBytes = 0;
   /** Of what `encode` returned last. */
   private keyLength = 0;
@@ -145,18 +148,21 @@ export class ValueCells extends StateAccess {
   }
 
   private load(cell: Cell, table: StateTable): void {
-    const { writer } = this;
+    const { writer, reader } = this;
+    const { log } = this.store.context;
     writer.truncate(0);
     encodeValue(writer, cell.key);
-    const body = writer.toBytes();
+    const keyLength = writer.position;
     const { values } = table;
-    if (!values.find(cell.tag, body, body.length)) {
+    if (!values.find(cell.tag, writer.rawBytes, keyLength)) {
       cell.loaded = true;
       return;
     }
-    cell.content = this.options.codec.decode(this.store.context.log.reader(values.units, body.length));
+    log.locate(values.location, values.units);
+    reader.reset(log.bytes, log.start + HEADER_BYTES + keyLength, log.start + values.units * UNIT_BYTES);
+    cell.content = this.options.codec.decode(reader);
     cell.loaded = true;
-    this.remember(cell, values.location, values.units, body.length);
+    this.remember(cell, values.location, values.units, keyLength);
   }
 
   private remember(cell: Cell, location: number, units: number, keyLength: number): void {
@@ -165,6 +171,7 @@ export class ValueCells extends StateAccess {
     cell.segmentId = this.store.context.log.segmentIdOf(location);
     this.cachedBytes += units * UNIT_BYTES - cell.bytes;
     cell.bytes = units * UNIT_BYTES;
+    cell.moves = this.store.context.compactor.moves;
   }
 
   private flushAll(): void {
@@ -205,16 +212,18 @@ export class ValueCells extends StateAccess {
 
   /** The way of a value that stays where it is: without its key. */
   private overwrite(cell: Cell, { values }: StateTable): boolean {
-    const { log } = this.store.context;
+    const { log, compactor } = this.store.context;
     const location = this.knownLocation(cell);
     if (location === 0 || cell.content === undefined || !log.canOverwrite(location)) return false;
     const { writer } = this;
     writer.truncate(0);
     this.encodeContent(cell.content);
-    // Compaction may have moved the record.
-    if (!values.holds(cell.tag, location)) return false;
-    if (HEADER_BYTES + cell.keyLength + writer.position > values.units * UNIT_BYTES) return false;
-    log.overwrite(location, cell.keyLength, writer.toBytes(), 0);
+    if (HEADER_BYTES + cell.keyLength + writer.position > cell.bytes) return false;
+    if (cell.moves !== compactor.moves) {
+      if (!values.holds(cell.tag, location)) return false;
+      cell.moves = compactor.moves;
+    }
+    log.overwrite(location, cell.keyLength, writer.rawBytes, 0, writer.position);
     cell.state = CLEAN;
     return true;
   }
