@@ -10,12 +10,11 @@
  * complete at once. That needs no disk, works across threads, and ends with the process. Savepoints are files all the same.
  */
 import { invariant, MillraceError, type Random, toError } from '../common/index.ts';
-import { type FileSystem, isNotFound, joinPath, parentPath, readFile } from '../filesystem/index.ts';
+import { DurableFolders, type FileSystem, isNotFound, joinPath, parentPath, readFile } from '../filesystem/index.ts';
 import type { CompletedCheckpoint } from '../protocol/index.ts';
 import type { CheckpointInput, CheckpointOutput } from '../state/index.ts';
 import { CheckpointFileInput } from './checkpoint-file-input.ts';
 import { CheckpointFileStream } from './checkpoint-file-stream.ts';
-import { DurableFolders } from './durable-folders.ts';
 import {
   checkpointFolder,
   checkpointIdOf,

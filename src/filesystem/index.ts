@@ -1,4 +1,5 @@
 /** Everything but the local disk, and therefore free of `node:` modules; `node.ts` beside it is the door to the disk. */
+export { DurableFolders } from './durable-folders.ts';
 export {
   type FileFailureReason,
   type FileReader,

@@ -48,6 +48,7 @@ export class CrashingDisk {
       open: (path, offset) => run(() => disk.open(path, offset)),
       create: (path) =>
         run(async () => {
+          await this.#noteNewFolders(parentPath(path));
           const writer = await disk.create(path);
           this.#nameChanges.push({ created: path });
           this.#durableBytes.set(path, 0);
@@ -67,13 +68,30 @@ export class CrashingDisk {
       list: (path) => run(() => disk.list(path)),
       status: (path) => run(() => disk.status(path)),
       exists: (path) => run(() => disk.exists(path)),
-      mkdirs: (path) => run(() => disk.mkdirs(path)),
+      mkdirs: (path) =>
+        run(async () => {
+          await this.#noteNewFolders(path);
+          await disk.mkdirs(path);
+        }),
       syncDirectory: (path) =>
         run(async () => {
           await disk.syncDirectory(path);
           this.#nameChanges = this.#nameChanges.filter((c) => parentPath('to' in c ? c.to : c.created) !== path);
         }),
     };
+  }
+
+  /** Cuts the power between two operations, and takes all that is not durable. */
+  async cutPower(): Promise<void> {
+    this.#down = true;
+    await this.#loseWhatIsNotDurable(() => 0);
+  }
+
+  /** A folder is a name in the one above it, as a file is. */
+  async #noteNewFolders(folder: string): Promise<void> {
+    if (await this.disk.exists(folder)) return;
+    await this.#noteNewFolders(parentPath(folder));
+    this.#nameChanges.push({ created: folder });
   }
 
   #writer(
@@ -110,7 +128,7 @@ export class CrashingDisk {
     }
     const lost = this.#nameChanges.splice(Math.floor(chance() * (this.#nameChanges.length + 1)));
     for (const change of lost.reverse()) {
-      if ('created' in change) await disk.delete(change.created);
+      if ('created' in change) await disk.delete(change.created, { recursive: true });
       else if (await disk.exists(change.to)) await disk.rename(change.to, change.from);
     }
     this.#nameChanges = [];
@@ -124,7 +142,7 @@ for (const [chance, left] of [
 ] as const) {
   test(`a power cut takes of what was not made durable as much as chance says (${chance}), and nothing else`, async () => {
     const crashing = new CrashingDisk();
-    const view = crashing.mount(8, () => chance);
+    const view = crashing.mount(9, () => chance);
     const write = async (path: string, durable: boolean): Promise<void> => {
       const writer = await view.create(path);
       await writer.write(new Uint8Array(100));
@@ -133,6 +151,7 @@ for (const [chance, left] of [
     await write('/d/kept', true);
     await view.rename('/d/kept', '/d/moved');
     await view.syncDirectory('/d');
+    await view.syncDirectory('/');
     await write('/d/torn', false);
     await assert.rejects(view.list('/d'), PowerCut);
     const found = (await crashing.disk.list('/d')).map(({ name, length }) => [name, length]);

@@ -1,18 +1,21 @@
 /**
- * Makes finished part files visible: each is moved from its hidden name to its own, then the folders are synced.
+ * Makes finished part files visible: each is moved from its hidden name to its own, then the folders are synced,
+ * and once those above them: the sink may have made them.
  * A file that is already in place was committed before; both names taken means that someone else wrote the visible one, which
  * is never overwritten.
  */
 import { MillraceError } from '../../common/index.ts';
 import type { Committer } from '../../connector/index.ts';
-import { type FileSystem, parentPath } from '../../filesystem/index.ts';
+import { DurableFolders, type FileSystem, parentPath } from '../../filesystem/index.ts';
 import type { FileSinkCommittable } from './part-file.ts';
 
 export class FileSinkCommitter implements Committer<FileSinkCommittable> {
   readonly #fileSystem: FileSystem;
+  readonly #durableFolders: DurableFolders;
 
   constructor(fileSystem: FileSystem) {
     this.#fileSystem = fileSystem;
+    this.#durableFolders = new DurableFolders(fileSystem);
   }
 
   async commit(committables: readonly FileSinkCommittable[]): Promise<void> {
@@ -35,7 +38,10 @@ export class FileSinkCommitter implements Committer<FileSinkCommittable> {
       if (pending) await this.#fileSystem.rename(hiddenPath, path);
       folders.add(parentPath(path));
     }
-    for (const folder of folders) await this.#fileSystem.syncDirectory(folder);
+    for (const folder of folders) {
+      await this.#durableFolders.syncAncestors(folder);
+      await this.#fileSystem.syncDirectory(folder);
+    }
   }
 
   close(): void {}

@@ -14,7 +14,7 @@ import type {
   SinkInitContext,
   SinkWriterContext,
 } from '../../connector/index.ts';
-import { joinPath, parentPath } from '../../filesystem/index.ts';
+import { DurableFolders, joinPath, parentPath } from '../../filesystem/index.ts';
 import { type BucketAssigner, type BucketContext, checkBucketId } from './bucket-assigner.ts';
 import { type FileSinkCommittable, PartFile, type PartFileDependencies } from './part-file.ts';
 import { checkIntervalMs, type RollingPolicy } from './rolling-policy.ts';
@@ -46,6 +46,7 @@ export class FileSinkWriter<T> implements CommittingSinkWriter<T, FileSinkCommit
   readonly #options: FileSinkWriterOptions<T>;
   readonly #context: SinkInitContext;
   readonly #dependencies: PartFileDependencies;
+  readonly #durableFolders: DurableFolders;
   readonly #encode: (value: T, sink: ByteSink) => void;
   readonly #policy: RollingPolicy;
   readonly #buckets = new Map<string, Bucket>();
@@ -83,6 +84,7 @@ export class FileSinkWriter<T> implements CommittingSinkWriter<T, FileSinkCommit
       numBytesOut: context.counter('numBytesOut'),
       onError: (error, path) => this.#onError(error, path),
     };
+    this.#durableFolders = new DurableFolders(dependencies.fileSystem);
     this.#scheduleLook();
   }
 
@@ -115,7 +117,11 @@ export class FileSinkWriter<T> implements CommittingSinkWriter<T, FileSinkCommit
     // What is committed as soon as the input has ended is never part of a checkpoint.
     if (this.#context.checkpointingEnabled || !this.#inputEnded) {
       for (const part of parts) await part.becomePending();
-      await this.#syncFolders(parts);
+      const folders = new Set(parts.map(({ committable }) => parentPath(committable.path)));
+      for (const folder of folders) {
+        await this.#durableFolders.syncAncestors(folder);
+        await this.#dependencies.fileSystem.syncDirectory(folder);
+      }
     }
     this.#finished = [];
     return parts.map((part) => part.committable);
@@ -196,20 +202,6 @@ export class FileSinkWriter<T> implements CommittingSinkWriter<T, FileSinkCommit
     for (const part of this.#finished) await part.written();
     for (const bucket of this.#buckets.values()) await bucket.part?.written();
     if (this.#error !== undefined) throw this.#error;
-  }
-
-  /** The folders of `parts`, up to the sink's own: new buckets are new names in the folders above. */
-  async #syncFolders(parts: readonly PartFile[]): Promise<void> {
-    const { path } = this.#options;
-    const folders = new Set<string>();
-    for (const part of parts) {
-      let folder = parentPath(part.committable.path);
-      while (!folders.has(folder)) {
-        folders.add(folder);
-        if (folder.length > path.length) folder = parentPath(folder);
-      }
-    }
-    for (const folder of folders) await this.#dependencies.fileSystem.syncDirectory(folder);
   }
 
   #scheduleLook(): void {

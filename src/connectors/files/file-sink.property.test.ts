@@ -80,7 +80,7 @@ class Job {
 
   async start(): Promise<void> {
     const fileSystem = this.crashing.mount(this.cuts.shift() ?? Number.POSITIVE_INFINITY, this.chance);
-    const sink = FileSink.forFormat('/out', lineFormat())
+    const sink = FileSink.forFormat('/data/out', lineFormat())
       .withFileSystem(fileSystem)
       .withBucketAssigner((value) => (Number(value) % 3 === 0 ? '' : `bucket-${Number(value) % 3}/x`))
       .withRollingPolicy({ maxRecords: 3, rolloverIntervalMs: Infinity, inactivityIntervalMs: Infinity });
@@ -142,7 +142,7 @@ class Job {
       const found = await Promise.all(entries.map(({ path, isDirectory }) => (isDirectory ? visit(path) : [path])));
       return found.flat();
     };
-    return (await visit('/out')).filter((path) => isHidden(path.slice(path.lastIndexOf('/') + 1)) === hidden);
+    return (await visit('/data/out')).filter((path) => isHidden(path.slice(path.lastIndexOf('/') + 1)) === hidden);
   }
 }
 

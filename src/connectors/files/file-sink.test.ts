@@ -6,6 +6,7 @@ import { SinkDriver, type SinkDriverOptions, sinkContract } from '../../connecto
 import { type FileSystem, type FileWriter, isHidden, MemoryFileSystem, readFile, writeFile } from '../../filesystem/index.ts';
 import { VirtualClock } from '../../testing/index.ts';
 import { dateTimeBucketAssigner } from './bucket-assigner.ts';
+import { CrashingDisk } from './crashing-disk.test.ts';
 import { FileSink } from './file-sink.ts';
 import { lineFormat } from './line-format.test.ts';
 
@@ -420,3 +421,22 @@ test('a bucket assigner that returns no string is told so, by the first record a
     });
   }
 });
+
+for (const checkpointingEnabled of [true, false]) {
+  const how = checkpointingEnabled ? 'with checkpoints' : 'at the end of the input';
+  test(`committed parts survive a power cut, however deep the folders are that the sink made (${how})`, async () => {
+    const crashing = new CrashingDisk();
+    const view = crashing.mount(Number.POSITIVE_INFINITY, () => 0);
+    const sink = FileSink.forFormat('/new/and/deep/out', lineFormat())
+      .withFileSystem(view)
+      .withBucketAssigner((value) => `day/${value}`);
+    const driver = new SinkDriver(sink, { checkpointingEnabled });
+    await driver.start();
+    await driver.write(['a', 'b']);
+    await driver.commit(await driver.prepareCommit());
+    await driver.close();
+    await crashing.cutPower();
+    const found = Object.values(await contents(crashing.disk, '/new/and/deep/out')).sort();
+    assert.deepEqual(found, ['a\n', 'b\n']);
+  });
+}
