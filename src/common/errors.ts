@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   SINK_FAILED: 'A sink could not write.',
   STATE_FAILED: 'State could not be read, written or restored.',
   CHECKPOINT_FAILED: 'A checkpoint or savepoint could not be taken.',
+  SERVICE_FAILED: 'An outside system (a broker, a database) refused a request or could not be reached.',
   CONNECTION_LOST: 'The other end of a connection is gone: its thread or process ended.',
   JOB_FAILED: 'The job ended with a failure.',
   JOB_CANCELED: 'The job was canceled before it finished.',

@@ -1,0 +1,43 @@
+/** A Kafka client on the level of requests: metadata, fetch, produce, transactions, offsets, topics. */
+export { KafkaClient, type KafkaClientOptions } from './kafka-client.ts';
+export {
+  isRetriable,
+  isRetriableKafkaError,
+  type KafkaErrorName,
+  kafkaError,
+  kafkaErrorName,
+  staleMetadataKafkaError,
+} from './kafka-errors.ts';
+export type { KafkaSecurity, PemReference, SaslOptions, SecretReference, TlsOptions } from './kafka-security.ts';
+export type {
+  AbortedTransaction,
+  AddPartitionsToTxnRequest,
+  BrokerMetadata,
+  CallOptions,
+  CommittedOffset,
+  EndTxnRequest,
+  FetchedOffset,
+  FetchedPartition,
+  FetchPartition,
+  FetchRequest,
+  InitProducerIdRequest,
+  IsolationLevel,
+  ListedOffset,
+  ListOffsetsPartition,
+  ListTransactionsRequest,
+  NewPartitions,
+  NewTopic,
+  OffsetSpec,
+  PartitionMetadata,
+  ProducedPartition,
+  ProducePartition,
+  ProduceRequest,
+  ProducerIdentity,
+  TopicMetadata,
+  TopicPartition,
+  TransactionDescription,
+  TransactionListing,
+  TransactionRequest,
+  TransactionState,
+  TransactionVersion,
+} from './requests.ts';
