@@ -17,6 +17,7 @@ export type {
   StreamDecoder,
 } from './format.ts';
 export { GrowingByteSink } from './growing-byte-sink.ts';
+export type { MessageBlock, MessageDecoder, MessageDecoderContext, MessageDecodingFormat } from './message-format.ts';
 export type { CoordinatorEvent, ReaderEvent } from './operator-events.ts';
 export { OutputTag } from './output-tag.ts';
 export type {

@@ -4,9 +4,19 @@
  * Decoding is projecting and batched (`csv-reader.ts`): the columns of the schema become fields, others are passed over.
  */
 import { MillraceError } from '../../common/index.ts';
-import type { ByteSink, DecoderContext, DecodingFormat, EncodingFormat, StreamDecoder } from '../../connector/index.ts';
+import type {
+  ByteSink,
+  DecoderContext,
+  DecodingFormat,
+  EncodingFormat,
+  MessageDecoder,
+  MessageDecoderContext,
+  MessageDecodingFormat,
+  StreamDecoder,
+} from '../../connector/index.ts';
 import type { TypeInformation } from '../../serialization/index.ts';
 import { ChunkDecoder, checkedMaxRecordBytes } from '../chunk-decoder.ts';
+import { LineMessageDecoder } from '../line-message-decoder.ts';
 import { utf8Bytes } from '../text-decoding.ts';
 import { createCsvEncoder, csvHeader } from './csv-encoder.ts';
 import { type CsvFields, csvFields } from './csv-plan.ts';
@@ -35,7 +45,7 @@ export interface CsvFormatOptions<T> {
   readonly maxRecordBytes?: number;
 }
 
-export class CsvFormat<T> implements DecodingFormat<T>, EncodingFormat<T> {
+export class CsvFormat<T> implements DecodingFormat<T>, MessageDecodingFormat<T>, EncodingFormat<T> {
   readonly name = 'csv';
   /** The line that opens each file, unless `header` is `none` or the columns are not known. */
   readonly header: Uint8Array | undefined;
@@ -94,6 +104,24 @@ export class CsvFormat<T> implements DecodingFormat<T>, EncodingFormat<T> {
     };
     const headerPending = this.headerMode !== 'none' && !isBehindHeader;
     return new ChunkDecoder(new CsvBlockReader<T>(this.engines, options, headerPending, columns), context, this.maxRecordBytes);
+  }
+
+  /**
+   * One row is one message. There is no header in messages, whatever `header` says: the columns are those of the schema, or
+   * the option "columns".
+   * @throws MillraceError INVALID_OPTION if the columns are not known.
+   */
+  createMessageDecoder(context: MessageDecoderContext): MessageDecoder<T> {
+    if (this.columns === undefined) {
+      throw new MillraceError(
+        'INVALID_OPTION',
+        'The CSV format cannot know the columns of messages, which have no header; give it a schema or "columns".',
+      );
+    }
+    const options = { source: 'the messages', header: 'none', columns: this.columns } as const;
+    const reader = new CsvBlockReader<T>(this.engines, options, false);
+    const { maxRecordBytes } = this;
+    return new LineMessageDecoder(reader, { maxRecordBytes, quote: this.quote.charCodeAt(0) }, context);
   }
 
   createEncoder(): (value: T, sink: ByteSink) => void {

@@ -1,13 +1,23 @@
 /**
- * JSON lines: one JSON value on each line.
+ * JSON: one value on each line of a stream, or one value in each message.
  *
  * With a schema, decoding is projecting and batched (`json-reader.ts`): only the fields of the schema are built, the rest is
  * checked and passed over. Without one, every field of any value comes from `JSON.parse`.
  */
 import { MillraceError } from '../../common/index.ts';
-import type { ByteSink, DecoderContext, DecodingFormat, EncodingFormat, StreamDecoder } from '../../connector/index.ts';
+import type {
+  ByteSink,
+  DecoderContext,
+  DecodingFormat,
+  EncodingFormat,
+  MessageDecoder,
+  MessageDecoderContext,
+  MessageDecodingFormat,
+  StreamDecoder,
+} from '../../connector/index.ts';
 import { type TypeInformation, Types } from '../../serialization/index.ts';
-import { ChunkDecoder, checkedMaxRecordBytes } from '../chunk-decoder.ts';
+import { type BlockReader, ChunkDecoder, checkedMaxRecordBytes } from '../chunk-decoder.ts';
+import { LineMessageDecoder } from '../line-message-decoder.ts';
 import { utf8Text } from '../text-decoding.ts';
 import { createJsonEncoder } from './json-encoder.ts';
 import { JsonBlockReader, JsonEnginePool, JsonTextReader } from './json-reader.ts';
@@ -29,7 +39,7 @@ export interface JsonFormatOptions<T> {
   readonly maxRecordBytes?: number;
 }
 
-export class JsonFormat<T> implements DecodingFormat<T>, EncodingFormat<T> {
+export class JsonFormat<T> implements DecodingFormat<T>, MessageDecodingFormat<T>, EncodingFormat<T> {
   readonly name = 'json';
   readonly recordEnd = 0x0a;
   private readonly schema: TypeInformation<T> | undefined;
@@ -49,9 +59,16 @@ export class JsonFormat<T> implements DecodingFormat<T>, EncodingFormat<T> {
   }
 
   createDecoder(context: DecoderContext): StreamDecoder<T> {
-    const reader =
-      this.schema === undefined ? new JsonTextReader<T>(utf8Text, this.engines) : new JsonBlockReader<T>(this.engines);
-    return new ChunkDecoder(reader, context, this.maxRecordBytes);
+    return new ChunkDecoder(this.createReader(), context, this.maxRecordBytes);
+  }
+
+  /** One JSON value is one message; white space around it and line ends in it are allowed. */
+  createMessageDecoder(context: MessageDecoderContext): MessageDecoder<T> {
+    return new LineMessageDecoder(this.createReader(), { maxRecordBytes: this.maxRecordBytes }, context);
+  }
+
+  private createReader(): BlockReader<T> {
+    return this.schema === undefined ? new JsonTextReader<T>(utf8Text, this.engines) : new JsonBlockReader<T>(this.engines);
   }
 
   createEncoder(): (value: T, sink: ByteSink) => void {

@@ -1,5 +1,14 @@
-/** Lines of text: each line is a string, without its end (LF or CRLF). Empty lines are records, too. */
-import type { ByteSink, DecoderContext, DecodingFormat, EncodingFormat, StreamDecoder } from '../../connector/index.ts';
+/** Text: each line is a string, without its end (LF or CRLF), empty ones too; or each message is one. */
+import type {
+  ByteSink,
+  DecoderContext,
+  DecodingFormat,
+  EncodingFormat,
+  MessageBlock,
+  MessageDecoder,
+  MessageDecodingFormat,
+  StreamDecoder,
+} from '../../connector/index.ts';
 import { type BlockPosition, type BlockReader, ChunkDecoder, checkedMaxRecordBytes } from '../chunk-decoder.ts';
 import { utf8Text } from '../text-decoding.ts';
 
@@ -30,7 +39,7 @@ class TextLineReader implements BlockReader<string> {
   }
 }
 
-export class TextLineFormat implements DecodingFormat<string>, EncodingFormat<string> {
+export class TextLineFormat implements DecodingFormat<string>, MessageDecodingFormat<string>, EncodingFormat<string> {
   readonly name = 'text';
   readonly recordEnd = NEWLINE;
   private readonly maxRecordBytes: number;
@@ -43,12 +52,22 @@ export class TextLineFormat implements DecodingFormat<string>, EncodingFormat<st
     return new ChunkDecoder(new TextLineReader(), context, this.maxRecordBytes);
   }
 
+  /** A message is a string as it is, line ends included. */
+  createMessageDecoder(): MessageDecoder<string> {
+    return {
+      decode({ bytes, starts, ends }: MessageBlock, from: number, to: number, out: string[]): number {
+        for (let i = from; i < to; i++) out.push(utf8Text(bytes, starts[i] as number, ends[i] as number));
+        return to;
+      },
+    };
+  }
+
   createEncoder(): (value: string, sink: ByteSink) => void {
     return (value, sink) => sink.writeString(`${value}\n`);
   }
 }
 
-/** UTF-8 text, one record a line. Invalid UTF-8 becomes U+FFFD. */
+/** UTF-8 text, one record a line or a message. Invalid UTF-8 becomes U+FFFD. */
 export function textLineFormat(options?: TextLineFormatOptions): TextLineFormat {
   return new TextLineFormat(options);
 }

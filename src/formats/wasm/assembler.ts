@@ -49,6 +49,7 @@ export const i32 = {
   const: (value: number): Code => [0x41, ...signed(BigInt(value | 0))],
   load: (address: Code, offset = 0): Code => [...address, 0x28, 0, ...unsigned(offset)],
   store: (address: Code, value: Code, offset = 0): Code => [...address, ...value, 0x36, 0, ...unsigned(offset)],
+  store8: (address: Code, value: Code, offset = 0): Code => [...address, ...value, 0x3a, 0, ...unsigned(offset)],
   eqz: unary(0x45),
   ne: binary(0x47),
   ltU: binary(0x49),

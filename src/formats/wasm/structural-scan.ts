@@ -8,7 +8,7 @@
  * compute the masks, among them the runs of backslashes (by carry propagation, as Langdale and Lemire's "Parsing
  * Gigabytes of JSON per Second" has it; `escaped` carries over the block). Whether a quote opens or closes is left to
  * the reader: a broken record then cannot upset the next one. `intern` finds a string's bytes in a table of recent
- * strings.
+ * strings. `gatherLines` makes lines of messages.
  *
  * Measured (events of 230 bytes, one core): `scanJson` 7.6 GB/s, `scanCsv` 5.7 without and 2.6 with quotes; a lookup 14
  * ns for 6 bytes, 22 ns for 36. The scalar scan does 0.5 GB/s.
@@ -421,6 +421,50 @@ const intern = {
   },
 } as const;
 
+/**
+ * Copies `count` messages to `target`, one behind the other with a newline behind each, and replaces newlines within them by
+ * carriage returns. Reads and writes up to 15 bytes behind what it was given. Returns the address behind the last newline.
+ */
+const gatherLines = {
+  name: 'gatherLines',
+  parameters: [
+    ['starts', I32],
+    ['ends', I32],
+    ['count', I32],
+    ['target', I32],
+  ],
+  locals: [
+    ['from', I32],
+    ['end', I32],
+    ['v', V128],
+  ],
+  result: I32,
+  body: (l: Locals) => {
+    const advance = (name: string, by: number): Code => l.set(name, i32.add(l.get(name), i32.const(by)));
+    return block(
+      whileLoop(
+        l.get('count'),
+        l.set('from', i32.load(l.get('starts'))),
+        l.set('end', i32.load(l.get('ends'))),
+        whileLoop(
+          i32.ltU(l.get('from'), l.get('end')),
+          l.set('v', v128.load(l.get('from'))),
+          v128.store(l.get('target'), v128.xor(l.get('v'), v128.and(v128.eqI8(l.get('v'), splat(0x0a)), splat(0x0a ^ 0x0d)))),
+          advance('from', 16),
+          advance('target', 16),
+        ),
+        l.set('target', i32.sub(l.get('target'), i32.sub(l.get('from'), l.get('end')))),
+        i32.store8(l.get('target'), i32.const(0x0a)),
+        advance('target', 1),
+        advance('starts', 4),
+        advance('ends', 4),
+        l.set('count', i32.sub(l.get('count'), i32.const(1))),
+      ),
+      l.get('target'),
+    );
+  },
+} as const;
+
 /** The kernels of one memory. All addresses and lengths are in bytes; input is read in whole blocks of 64 bytes. */
 export interface Kernels {
   /** @returns the number of entries written to `out`. */
@@ -428,6 +472,8 @@ export interface Kernels {
   /** @returns the number of entries written to `out`. */
   scanCsv(input: number, length: number, out: number, delimiter: number, quote: number): number;
   intern(text: number, length: number, table: number): number;
+  /** `starts` and `ends` are tables of addresses. @returns the address behind what it wrote to `target`. */
+  gatherLines(starts: number, ends: number, count: number, target: number): number;
 }
 
 let compiled: object | undefined;
@@ -448,5 +494,5 @@ export function instantiateKernels(memory: WebAssemblyMemory): Kernels | undefin
 
 /** The assembled module. */
 export function kernelBytes(): Uint8Array<ArrayBuffer> {
-  return assembleModule([scanJson, scanCsv, intern]);
+  return assembleModule([scanJson, scanCsv, intern, gatherLines]);
 }
