@@ -1,29 +1,98 @@
-import type { CompressionCodecs, CompressionType } from './compression-codecs.ts';
+/**
+ * Builds Kafka record batches (magic 2) in a buffer that grows and is used again: records are written once, from the caller's
+ * bytes to their place in the batch, and copied once more when the batch is finished (or compressed).
+ *
+ * The header depends on the producer's identity and sequence number, which are known only when the batch is sent, so it is written
+ * last. Size limits are the caller's: `bytes` and `sizeOf` say what a batch has and what a record would add.
+ */
+import { invariant } from '../../../common/index.ts';
+import { type BatchCodecs, COMPRESSION_TYPES, type CompressionType } from './batch-codecs.ts';
+import * as layout from './batch-layout.ts';
 import type { KafkaHeader } from './kafka-header.ts';
 
-/** Who writes a batch: -1 everywhere and not transactional without a producer id. */
+/** Who writes a batch. */
 export interface BatchIdentity {
+  /** -1 for none, as the next two. */
   readonly producerId: number;
   readonly producerEpoch: number;
+  /** Sequence number of the first record; wraps around to 0 behind 2^31 - 1. */
   readonly baseSequence: number;
   readonly isTransactional: boolean;
 }
 
+/** A producer that is not idempotent. */
+export const NO_PRODUCER: BatchIdentity = { producerId: -1, producerEpoch: -1, baseSequence: -1, isTransactional: false };
+
 export interface KafkaBatchWriterOptions {
+  readonly codecs: BatchCodecs;
+  /** `none` by default. */
   readonly compression?: CompressionType;
-  readonly codecs?: CompressionCodecs;
+  /** Size of the buffer to begin with; 16 KiB by default. */
   readonly initialBytes?: number;
 }
 
-/** Builds one record batch after the other. */
-export declare class KafkaBatchWriter {
-  constructor(options?: KafkaBatchWriterOptions);
-  readonly recordCount: number;
-  /** Size of the batch so far, header included, before compression. */
-  readonly bytes: number;
-  /** Appends a record; the bytes are copied. */
-  append(timestampMs: number, key: Uint8Array | null, value: Uint8Array | null, headers?: readonly KafkaHeader[]): void;
-  /** As `append`, from parts of larger arrays; a start of -1 means null. */
+const NO_HEADERS: readonly KafkaHeader[] = [];
+const EMPTY = new Uint8Array(0);
+/** Two lengths of up to five bytes each, an offset of up to five, a timestamp of up to ten, attributes, the count of headers. */
+const RECORD_OVERHEAD = 5 + 1 + 10 + 5 + 5 + 5 + 5;
+/** Shorter parts are copied by a loop: a call to `set` with a view made for it costs more. */
+const LOOP_MAX_BYTES = 32;
+const encoder = new TextEncoder();
+
+export class KafkaBatchWriter {
+  readonly #codecs: BatchCodecs;
+  readonly #compression: CompressionType;
+  #buffer: Uint8Array<ArrayBuffer>;
+  #length = layout.RECORDS;
+  #count = 0;
+  #baseTimestamp = 0;
+  #maxTimestamp = 0;
+
+  constructor(options: KafkaBatchWriterOptions) {
+    this.#codecs = options.codecs;
+    this.#compression = options.compression ?? 'none';
+    this.#buffer = new Uint8Array(Math.max(options.initialBytes ?? 16_384, layout.RECORDS));
+  }
+
+  get recordCount(): number {
+    return this.#count;
+  }
+
+  /** Size of the batch so far, its header included, before compression. */
+  get bytes(): number {
+    return this.#length;
+  }
+
+  /** Upper bound of what a record adds to `bytes`. */
+  sizeOf(keyLength: number, valueLength: number, headers: readonly KafkaHeader[] = NO_HEADERS): number {
+    let size = RECORD_OVERHEAD + keyLength + valueLength;
+    for (const header of headers) size += 10 + header.key.length * 3 + (header.value?.length ?? 0);
+    return size;
+  }
+
+  /**
+   * Appends a record; its bytes are copied.
+   * @param timestampMs Milliseconds since the epoch, an integer; -1 for none.
+   */
+  append(
+    timestampMs: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly KafkaHeader[] = NO_HEADERS,
+  ): void {
+    this.appendRange(
+      timestampMs,
+      key ?? EMPTY,
+      key === null ? -1 : 0,
+      key === null ? -1 : key.length,
+      value ?? EMPTY,
+      value === null ? -1 : 0,
+      value === null ? -1 : value.length,
+      headers,
+    );
+  }
+
+  /** As `append`, with key and value as parts of larger arrays; a start of -1 means null. */
   appendRange(
     timestampMs: number,
     key: Uint8Array,
@@ -32,13 +101,163 @@ export declare class KafkaBatchWriter {
     value: Uint8Array,
     valueStart: number,
     valueEnd: number,
-    headers?: readonly KafkaHeader[],
-  ): void;
-  /** Upper bound of what a record would add to `bytes`. */
-  sizeOf(keyLength: number, valueLength: number, headers?: readonly KafkaHeader[]): number;
-  /** Closes the batch and returns its bytes, which are the caller's; the writer is empty again. */
-  finish(identity?: BatchIdentity): Uint8Array;
+    headers: readonly KafkaHeader[] = NO_HEADERS,
+  ): void {
+    if (this.#count === 0) {
+      this.#baseTimestamp = timestampMs;
+      this.#maxTimestamp = timestampMs;
+    } else if (timestampMs > this.#maxTimestamp) this.#maxTimestamp = timestampMs;
+    const keyLength = keyStart < 0 ? 0 : keyEnd - keyStart;
+    const valueLength = valueStart < 0 ? 0 : valueEnd - valueStart;
+    this.#reserve(this.sizeOf(keyLength, valueLength, headers));
+
+    // The length stands before the record, in as few bytes as it needs, so it is computed first.
+    const delta = timestampMs - this.#baseTimestamp;
+    const bodyLength =
+      1 +
+      varlongSize(delta) +
+      varintSize(this.#count) +
+      (keyStart < 0 ? 1 : varintSize(keyLength) + keyLength) +
+      (valueStart < 0 ? 1 : varintSize(valueLength) + valueLength) +
+      (headers.length === 0 ? 1 : headersSize(headers));
+    this.#writeVarint(bodyLength);
+    const end = this.#length + bodyLength;
+    this.#buffer[this.#length++] = 0;
+    this.#writeVarlong(delta);
+    this.#writeVarint(this.#count);
+    if (keyStart < 0) this.#buffer[this.#length++] = 1;
+    else {
+      this.#writeVarint(keyLength);
+      this.#copy(key, keyStart, keyEnd);
+    }
+    if (valueStart < 0) this.#buffer[this.#length++] = 1;
+    else {
+      this.#writeVarint(valueLength);
+      this.#copy(value, valueStart, valueEnd);
+    }
+    if (headers.length === 0) this.#buffer[this.#length++] = 0;
+    else this.#writeHeaders(headers);
+    invariant(this.#length === end, 'a Kafka record has another length than was computed');
+    this.#count++;
+  }
+
+  /**
+   * Closes the batch. The writer is empty again.
+   * @returns its bytes, which are the caller's.
+   */
+  finish(identity: BatchIdentity = NO_PRODUCER): Uint8Array {
+    invariant(this.#count > 0, 'a Kafka record batch without records');
+    let batch: Uint8Array;
+    if (this.#compression === 'none') {
+      batch = this.#buffer.slice(0, this.#length);
+    } else {
+      const records = this.#codecs.compress(this.#compression, this.#buffer.subarray(layout.RECORDS, this.#length));
+      batch = new Uint8Array(layout.RECORDS + records.length);
+      batch.set(records, layout.RECORDS);
+    }
+    const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
+    layout.writeInt64(view, layout.BASE_OFFSET, 0);
+    view.setInt32(layout.BATCH_LENGTH, batch.length - layout.LEADER_EPOCH);
+    view.setInt32(layout.LEADER_EPOCH, -1);
+    view.setInt8(layout.MAGIC, 2);
+    view.setInt16(layout.ATTRIBUTES, COMPRESSION_TYPES.indexOf(this.#compression));
+    view.setInt32(layout.LAST_OFFSET_DELTA, this.#count - 1);
+    layout.writeInt64(view, layout.BASE_TIMESTAMP, this.#baseTimestamp);
+    layout.writeInt64(view, layout.MAX_TIMESTAMP, this.#maxTimestamp);
+    view.setInt32(layout.RECORD_COUNT, this.#count);
+    reassignBatch(batch, identity, this.#codecs);
+    this.#length = layout.RECORDS;
+    this.#count = 0;
+    return batch;
+  }
+
+  #writeHeaders(headers: readonly KafkaHeader[]): void {
+    this.#writeVarint(headers.length);
+    for (const { key, value } of headers) {
+      const keyBytes = encoder.encode(key);
+      this.#writeVarint(keyBytes.length);
+      this.#copy(keyBytes, 0, keyBytes.length);
+      if (value === null) this.#buffer[this.#length++] = 1;
+      else {
+        this.#writeVarint(value.length);
+        this.#copy(value, 0, value.length);
+      }
+    }
+  }
+
+  #copy(source: Uint8Array, start: number, end: number): void {
+    const buffer = this.#buffer;
+    let length = this.#length;
+    if (end - start <= LOOP_MAX_BYTES) {
+      for (let i = start; i < end; i++) buffer[length++] = source[i]!;
+    } else {
+      buffer.set(start === 0 && end === source.length ? source : source.subarray(start, end), length);
+      length += end - start;
+    }
+    this.#length = length;
+  }
+
+  /** Zigzag, for lengths and counts: not negative. */
+  #writeVarint(value: number): void {
+    const buffer = this.#buffer;
+    let rest = value * 2;
+    while (rest > 127) {
+      buffer[this.#length++] = (rest & 127) | 128;
+      rest = rest > 2_147_483_647 ? Math.floor(rest / 128) : rest >>> 7;
+    }
+    buffer[this.#length++] = rest;
+  }
+
+  #writeVarlong(value: number): void {
+    if (value >= 0) {
+      this.#writeVarint(value);
+      return;
+    }
+    const buffer = this.#buffer;
+    let rest = value * -2 - 1;
+    while (rest > 127) {
+      buffer[this.#length++] = (rest & 127) | 128;
+      rest = Math.floor(rest / 128);
+    }
+    buffer[this.#length++] = rest;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+    larger.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = larger;
+  }
 }
 
-/** Gives a finished batch another identity (after the producer's epoch was raised) and a new checksum, in place. */
-export declare function reassignBatch(batch: Uint8Array, identity: BatchIdentity): void;
+/** Gives a finished batch another identity (after the producer's epoch was raised) and the checksum that goes with it, in place. */
+export function reassignBatch(batch: Uint8Array, identity: BatchIdentity, codecs: BatchCodecs): void {
+  const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
+  const attributes = view.getInt16(layout.ATTRIBUTES) & ~layout.TRANSACTIONAL;
+  view.setInt16(layout.ATTRIBUTES, attributes | (identity.isTransactional ? layout.TRANSACTIONAL : 0));
+  layout.writeInt64(view, layout.PRODUCER_ID, identity.producerId);
+  view.setInt16(layout.PRODUCER_EPOCH, identity.producerEpoch);
+  view.setInt32(layout.BASE_SEQUENCE, identity.baseSequence);
+  view.setUint32(layout.CRC, codecs.crc32c(batch.subarray(layout.ATTRIBUTES)));
+}
+
+function varintSize(value: number): number {
+  return value < 64 ? 1 : value < 8192 ? 2 : value < 1_048_576 ? 3 : value < 134_217_728 ? 4 : 5;
+}
+
+function varlongSize(value: number): number {
+  let rest = value >= 0 ? value * 2 : value * -2 - 1;
+  let size = 1;
+  for (; rest > 127; rest = Math.floor(rest / 128)) size++;
+  return size;
+}
+
+function headersSize(headers: readonly KafkaHeader[]): number {
+  let size = varintSize(headers.length);
+  for (const { key, value } of headers) {
+    const keyLength = Buffer.byteLength(key);
+    size += varintSize(keyLength) + keyLength + (value === null ? 1 : varintSize(value.length) + value.length);
+  }
+  return size;
+}
