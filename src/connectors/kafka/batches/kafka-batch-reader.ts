@@ -225,6 +225,8 @@ export class KafkaBatchReader {
         throw this.#damagedBatch(baseOffset, `its length is ${batchLength}`);
       const end = start + layout.LEADER_EPOCH + batchLength;
       if (end > size) return this.#endOfAnswer(start);
+      // Before anything is believed: a damaged bit could say that the batch is not to be read.
+      this.#checkCrc(start, end, baseOffset);
       const lastOffsetDelta = view.getInt32(start + layout.LAST_OFFSET_DELTA);
       if (!Number.isSafeInteger(baseOffset) || baseOffset < 0 || lastOffsetDelta < 0) {
         throw this.#damagedBatch(baseOffset, 'its offsets are out of range');
@@ -245,7 +247,6 @@ export class KafkaBatchReader {
         this.#nextBatch = end;
         continue;
       }
-      this.#checkCrc(start, end, baseOffset);
       this.#openRecords(start, end, attributes, baseOffset);
       if (count > (this.#end - this.#cursor) / SMALLEST_RECORD)
         throw this.#damagedBatch(baseOffset, `it has no room for ${count} records`);
@@ -297,7 +298,6 @@ export class KafkaBatchReader {
   /** The type in the key of a control batch's only record: version and type, 16 bits each. */
   #markerType(start: number, end: number): number {
     const baseOffset = layout.readInt64(this.#view, start + layout.BASE_OFFSET);
-    this.#checkCrc(start, end, baseOffset);
     // Record length, attributes, timestamp, offset and key length are one byte each, the timestamp up to ten.
     let at = start + layout.RECORDS + 2;
     while (at < end && this.#records[at]! > 127) at++;
