@@ -74,7 +74,8 @@ export interface KafkaService extends KafkaListener {
 
 const PLAIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required';
 const SCRAM = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
-const OAUTH = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";';
+const OAUTH =
+  'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";';
 const JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
 
 /** Starts a broker, or gives the one that MILLRACE_TEST_KAFKA names. Stop it when the test ends: `after(() => kafka.stop())`. */
@@ -289,5 +290,13 @@ function externalKafka(bootstrapServers: string): KafkaService {
   const refuse = (): never => {
     throw new Error('this broker was named by MILLRACE_TEST_KAFKA: a test that kills or restarts it must ask for one of its own');
   };
-  return { port: Number(port), bootstrapServers, pid: undefined, kill: refuse, start: refuse, logTail: () => '', stop: async () => {} };
+  return {
+    port: Number(port),
+    bootstrapServers,
+    pid: undefined,
+    kill: refuse,
+    start: refuse,
+    logTail: () => '',
+    stop: async () => {},
+  };
 }
