@@ -214,6 +214,7 @@ const ADVICE: Partial<Record<KafkaErrorName, string>> = {
   INVALID_REPLICATION_FACTOR: 'there are fewer brokers than replicas',
   UNSUPPORTED_COMPRESSION_TYPE: 'use another compression',
   INVALID_TIMESTAMP: "timestamps are outside of the topic's message.timestamp.before.max.ms and after.max.ms",
+  UNKNOWN_MEMBER_ID: 'the group has members of its own: give this job a group id that nobody else uses',
   INVALID_RECORD: 'the broker refused a record: a compacted topic wants a key in each, for instance',
   NOT_ENOUGH_REPLICAS: 'fewer replicas are in sync than min.insync.replicas',
 };
@@ -238,9 +239,15 @@ export function staleCoordinatorKafkaError(name: KafkaErrorName): boolean {
   return STALE_COORDINATOR.has(name);
 }
 
+const PERMANENT: ReadonlySet<KafkaErrorName> = new Set<KafkaErrorName>([
+  'SASL_AUTHENTICATION_FAILED',
+  'UNSUPPORTED_SASL_MECHANISM',
+  'UNSUPPORTED_VERSION',
+]);
+
 /** Whether a restart of the job cannot mend it. */
 function isPermanent(name: KafkaErrorName): boolean {
-  return name.endsWith('AUTHORIZATION_FAILED') || name === 'SASL_AUTHENTICATION_FAILED' || name === 'UNSUPPORTED_SASL_MECHANISM';
+  return name.endsWith('AUTHORIZATION_FAILED') || PERMANENT.has(name);
 }
 
 /**
@@ -268,6 +275,15 @@ export function connectionError(what: string, cause: unknown, context?: ErrorCon
   return new MillraceError('SERVICE_FAILED', `Kafka: ${what}: ${reason}`, {
     cause,
     context: { ...context, kafkaError: 'NETWORK_EXCEPTION', retriable: true },
+  });
+}
+
+/** The same error as one that waiting does not mend, although its kind can pass. */
+export function notRetriable(error: MillraceError): MillraceError {
+  return new MillraceError(error.code, error.message, {
+    cause: error.cause,
+    context: { ...error.context, retriable: false },
+    recoverable: error.recoverable,
   });
 }
 

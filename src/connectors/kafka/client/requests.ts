@@ -32,7 +32,7 @@ export interface PartitionMetadata {
 
 export interface TopicMetadata {
   readonly topic: string;
-  /** The topic's UUID in Kafka's text form; a topic that was deleted and created again has another. */
+  /** The topic's UUID, in hexadecimal; a topic that was deleted and created again has another. */
   readonly topicId: string;
   /** Whether it is one of Kafka's own (`__consumer_offsets`). */
   readonly internal: boolean;
@@ -112,7 +112,7 @@ export interface ProduceRequest {
   readonly transactionalId?: string;
   /** Needed with `transactionalId`. With 1 the partitions must have been added by `addPartitionsToTxn`. */
   readonly transactionVersion?: TransactionVersion;
-  /** How long the broker may wait for replicas; 30,000 by default. */
+  /** How long the broker may wait for replicas; the client's `requestTimeoutMs` by default. */
   readonly timeoutMs?: number;
 }
 

@@ -1,0 +1,69 @@
+/**
+ * The connections of a client: at most one to each broker for each purpose, made when first needed and again after it ended.
+ *
+ * A broker answers the requests of one connection one after the other, so a long poll has a connection of its own, and so
+ * have batches on their way: neither may keep a question waiting.
+ */
+import type { Logger } from '../../../common/index.ts';
+import { MillraceError } from '../../../common/index.ts';
+import { BrokerConnection, type ConnectionSettings } from './broker-connection.ts';
+import { loadKafkaLibrary } from './kafka-library.ts';
+
+export type Purpose = 'control' | 'fetch' | 'produce';
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export class BrokerConnections {
+  readonly #settings: Omit<ConnectionSettings, 'library'>;
+  readonly #logger: Logger;
+  readonly #connections = new Map<string, Promise<BrokerConnection>>();
+  #closed = false;
+
+  constructor(settings: Omit<ConnectionSettings, 'library'>, logger: Logger) {
+    this.#settings = settings;
+    this.#logger = logger;
+  }
+
+  /** A connection that is open as far as is known. @throws MillraceError as `BrokerConnection.open`. */
+  async get(endpoint: Endpoint, purpose: Purpose): Promise<BrokerConnection> {
+    const key = `${purpose} ${endpoint.host}:${endpoint.port}`;
+    const existing = this.#connections.get(key);
+    if (existing !== undefined) {
+      const connection = await existing;
+      if (connection.usable) return connection;
+      if (this.#connections.get(key) === existing) this.#connections.delete(key);
+      return this.get(endpoint, purpose);
+    }
+    const opening = this.#open(endpoint);
+    this.#connections.set(key, opening);
+    try {
+      return await opening;
+    } catch (error) {
+      if (this.#connections.get(key) === opening) this.#connections.delete(key);
+      throw error;
+    }
+  }
+
+  /** Ends all connections; those being made end as soon as they are. */
+  close(): void {
+    this.#closed = true;
+    const reason = new MillraceError('ILLEGAL_STATE', 'The Kafka client was closed.');
+    for (const opening of this.#connections.values()) {
+      opening.then(
+        (connection) => connection.end(reason),
+        () => {},
+      );
+    }
+    this.#connections.clear();
+  }
+
+  async #open({ host, port }: Endpoint): Promise<BrokerConnection> {
+    const connection = await BrokerConnection.open(host, port, { ...this.#settings, library: await loadKafkaLibrary() });
+    this.#logger.log('debug', 'Connected to a Kafka broker', { address: connection.address });
+    if (this.#closed) connection.end(new MillraceError('ILLEGAL_STATE', 'The Kafka client was closed.'));
+    return connection;
+  }
+}
