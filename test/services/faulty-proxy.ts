@@ -86,7 +86,7 @@ export class FaultyProxy {
 
   /** Resets every open connection (RST); new ones are accepted. */
   resetAll(): void {
-    for (const connection of this.#connections) reset(connection);
+    for (const { client, upstream } of this.#connections) reset(client, upstream);
   }
 
   /** The network is gone: open connections are reset, new ones refused until {@link heal}. */
@@ -112,7 +112,7 @@ export class FaultyProxy {
     upstream.setNoDelay();
     const connection: Connection = { client, upstream, bytes: 0 };
     this.#connections.add(connection);
-    upstream.on('error', () => client.resetAndDestroy());
+    upstream.on('error', () => reset(client));
     upstream.on('close', () => client.destroy());
     client.on('close', () => {
       upstream.destroy();
@@ -130,7 +130,7 @@ export class FaultyProxy {
         while (this.held[direction]) await new Promise<void>((resolve) => this.#wakers.add(resolve));
         connection.bytes += chunk.length;
         if (connection.bytes > this.cutAfterBytes) {
-          reset(connection);
+          reset(from, to);
           return;
         }
         if (!to.write(chunk)) await drained(to);
@@ -157,7 +157,10 @@ function drained(socket: Socket): Promise<void> {
   });
 }
 
-function reset({ client, upstream }: Connection): void {
-  client.resetAndDestroy();
-  upstream.resetAndDestroy();
+function reset(...sockets: readonly Socket[]): void {
+  for (const socket of sockets) {
+    // A socket whose end is being sent cannot be reset, and an attempt would leave it open for ever.
+    if (socket.writableEnded) socket.destroy();
+    else socket.resetAndDestroy();
+  }
 }

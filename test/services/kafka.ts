@@ -20,6 +20,7 @@ import { FaultyProxy } from './faulty-proxy.ts';
 import { freePort } from './free-port.ts';
 import { findJava, mavenClassPath } from './maven.ts';
 import { ServerProcess, serverFolder } from './server-process.ts';
+import { namedService, ownService, type Service, started } from './service.ts';
 import { cached, cacheFolder } from './tool-cache.ts';
 
 export const KAFKA_VERSION = '4.4.0';
@@ -51,9 +52,7 @@ export interface KafkaListener {
   readonly bootstrapServers: string;
 }
 
-export interface KafkaService extends KafkaListener {
-  /** The id of the broker's process; undefined while it does not run, and for a broker that was named by MILLRACE_TEST_KAFKA. */
-  readonly pid: number | undefined;
+export interface KafkaService extends Service, KafkaListener {
   /** The listener behind the proxy; there with `proxied`. */
   readonly proxied?: KafkaListener & { readonly proxy: FaultyProxy };
   /** The listener with TLS, and the certificate to trust; there with `tls`. */
@@ -62,14 +61,6 @@ export interface KafkaService extends KafkaListener {
   readonly sasl?: KafkaListener;
   /** The listener with both; there with `sasl` and `tls`. */
   readonly saslTls?: KafkaListener & { readonly ca: string };
-  /** Ends the broker at once (SIGKILL), or in its own good order with SIGTERM. Topics stay. */
-  kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts the broker again after {@link kill}, on the same ports and data; resolves when it answers. */
-  start(): Promise<void>;
-  /** Ends the broker and removes its data. */
-  stop(): Promise<void>;
-  /** The end of the broker's log. */
-  logTail(): string;
 }
 
 const PLAIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required';
@@ -80,8 +71,8 @@ const JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto', '-Do
 
 /** Starts a broker, or gives the one that MILLRACE_TEST_KAFKA names. Stop it when the test ends: `after(() => kafka.stop())`. */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaService> {
-  const named = process.env.MILLRACE_TEST_KAFKA;
-  if (named && Object.keys(options).length === 0) return externalKafka(named);
+  const named = Object.keys(options).length === 0 ? namedService('MILLRACE_TEST_KAFKA') : undefined;
+  if (named !== undefined) return { ...named, bootstrapServers: named.address };
 
   const java = findJava();
   if (java === undefined) throw new Error('Kafka needs Java 17 or later: apt-get install default-jdk-headless maven');
@@ -92,7 +83,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServi
   const data = await formatted(java, classPath, archive, options);
   cpSync(data, join(folder, 'data'), { recursive: true });
 
-  const process_ = new ServerProcess({
+  const server = new ServerProcess({
     name: 'Kafka',
     folder,
     command: [
@@ -110,25 +101,16 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServi
     ready: () => brokerAnswers(broker.port),
   });
   try {
-    await process_.start();
+    const service = ownService(await started(server), broker.port);
+    const stop = async (): Promise<void> => {
+      await broker.proxied?.proxy.close();
+      await service.stop();
+    };
+    return Object.assign(service, broker, { stop });
   } catch (error) {
-    await process_.stop();
     await broker.proxied?.proxy.close();
     throw error;
   }
-  return {
-    ...broker,
-    get pid() {
-      return process_.pid;
-    },
-    kill: (signal) => process_.kill(signal),
-    start: () => process_.start(),
-    logTail: () => process_.logTail(),
-    async stop() {
-      await broker.proxied?.proxy.close();
-      await process_.stop();
-    },
-  };
 }
 
 /** The class path of the broker: `kafka.Kafka`, `kafka.tools.StorageTool` and the Java clients. */
@@ -255,19 +237,19 @@ async function sharedArchive(java: string, classPath: string): Promise<string> {
     cpSync(data, join(folder, 'data'), { recursive: true });
     const archive = join(folder, 'broker.jsa');
     const jvm = [`-XX:ArchiveClassesAtExit=${archive}`, ...JVM, '-Xmx512m', '-cp', classPath];
-    const process_ = new ServerProcess({
+    const server = new ServerProcess({
       name: 'Kafka',
       folder,
       command: [java, ...jvm, 'kafka.Kafka', 'server.properties'],
       ready: () => brokerAnswers(broker.port),
     });
     try {
-      await process_.start();
-      await process_.kill('SIGTERM');
+      await server.start();
+      await server.kill('SIGTERM');
       cpSync(archive, join(target, 'broker.jsa.new'));
       renameSync(join(target, 'broker.jsa.new'), join(target, 'broker.jsa'));
     } finally {
-      await process_.stop();
+      await server.stop();
     }
   });
   return join(made, 'broker.jsa');
@@ -282,21 +264,4 @@ async function brokerAnswers(port: number): Promise<boolean> {
   } finally {
     await connection.close().catch(() => {});
   }
-}
-
-function externalKafka(bootstrapServers: string): KafkaService {
-  const [, port] = /^[^:,]+:(\d+)$/.exec(bootstrapServers) ?? [];
-  if (port === undefined) throw new Error('MILLRACE_TEST_KAFKA must be host:port');
-  const refuse = (): never => {
-    throw new Error('this broker was named by MILLRACE_TEST_KAFKA: a test that kills or restarts it must ask for one of its own');
-  };
-  return {
-    port: Number(port),
-    bootstrapServers,
-    pid: undefined,
-    kill: refuse,
-    start: refuse,
-    logTail: () => '',
-    stop: async () => {},
-  };
 }

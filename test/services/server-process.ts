@@ -19,7 +19,8 @@ export interface ServerOptions {
   readonly folder: string;
   /** The words of the command; they run in the folder. */
   readonly command: readonly string[];
-  readonly env?: NodeJS.ProcessEnv;
+  /** Whose process it is, if not that of this process' user. */
+  readonly account?: { readonly uid: number; readonly gid: number };
   /** Whether the server answers. Throwing means no. Asked every 20 ms. */
   readonly ready: () => Promise<boolean>;
   /** What ends the server for good, when its data are removed too. Default: SIGKILL. */
@@ -69,10 +70,10 @@ export class ServerProcess {
   /** Starts the server on the data that its folder holds, and resolves when it answers. */
   async start(): Promise<void> {
     if (this.#child !== undefined) throw new Error(`${this.#options.name} runs already, as process ${this.#child.pid}`);
-    const { name, command, env, folder, ready, startTimeoutMs = 60_000 } = this.#options;
+    const { name, command, account, folder, ready, startTimeoutMs = 60_000 } = this.#options;
     const [program, ...words] = command;
     const log = openSync(join(folder, 'log'), 'a');
-    const child = spawn(program as string, words, { cwd: folder, env: { ...process.env, ...env }, stdio: ['ignore', log, log] });
+    const child = spawn(program as string, words, { ...account, cwd: folder, stdio: ['ignore', log, log] });
     closeSync(log);
     let failure: Error | undefined;
     this.#child = child;
