@@ -1,12 +1,12 @@
 /**
  * Timers of keyed operators, as Flink's InternalTimerService: registered once per key, namespace and time, fired in order
- * of time, deletable, part of snapshots.
+ * of time, deletable, part of snapshots. Where they are is the state backend's choice.
  *
  * Event-time timers fire when the watermark passes them; processing-time timers by the clock, through the task's mailbox,
  * so that a timer never interrupts a record. While a timer fires, its key is the current key.
  */
 import type { TimerHandle } from '../common/index.ts';
-import { type FrozenTimers, type KeyedStateBackend, type Timer, TimerQueue, type TimerQueueSnapshot } from '../state/index.ts';
+import type { FrozenTimers, InternalTimerQueue, KeyedStateBackend, Timer, TimerQueueSnapshot } from '../state/index.ts';
 import type { KeyWatermarks } from './key-watermarks.ts';
 
 export interface ProcessingTimeService {
@@ -20,6 +20,7 @@ export interface Triggerable {
   onProcessingTime(timestamp: number, namespace: string): void;
 }
 
+/** Those timers that the state backend does not keep as state. */
 export interface InternalTimerSnapshot {
   readonly event: TimerQueueSnapshot;
   readonly processing: TimerQueueSnapshot;
@@ -38,8 +39,8 @@ export interface InternalTimerServiceDependencies {
 }
 
 export class InternalTimerService {
-  private readonly eventTimers = new TimerQueue();
-  private readonly processingTimers = new TimerQueue();
+  private readonly eventTimers: InternalTimerQueue;
+  private readonly processingTimers: InternalTimerQueue;
   private readonly triggerable: Triggerable;
   private readonly backend: KeyedStateBackend;
   private readonly processingTime: ProcessingTimeService;
@@ -47,12 +48,16 @@ export class InternalTimerService {
   private readonly currentKeyWatermark: () => number;
   private wakeUp: { readonly timeMs: number; readonly handle: TimerHandle } | undefined;
 
-  constructor(triggerable: Triggerable, dependencies: InternalTimerServiceDependencies) {
+  /** @param name by which its timers are found in snapshots */
+  constructor(name: string, triggerable: Triggerable, dependencies: InternalTimerServiceDependencies) {
     this.triggerable = triggerable;
     this.backend = dependencies.backend;
     this.processingTime = dependencies.processingTime;
     this.keyWatermarks = dependencies.keyWatermarks;
     this.currentKeyWatermark = dependencies.currentKeyWatermark;
+    this.eventTimers = this.backend.timerQueue(`event_${name}`);
+    this.processingTimers = this.backend.timerQueue(`processing_${name}`);
+    this.scheduleWakeUp();
   }
 
   /** What the current key knows. */
@@ -105,7 +110,7 @@ export class InternalTimerService {
     for (const { key, namespace, timestamp: timeMs } of early) eventTimers.add(key, namespace, timeMs);
   }
 
-  /** The timers as of now, to be encoded later. */
+  /** The timers that are not state as of now, to be encoded later. */
   freeze(maxParallelism: number): FrozenTimerService {
     return { event: this.eventTimers.freeze(maxParallelism), processing: this.processingTimers.freeze(maxParallelism) };
   }

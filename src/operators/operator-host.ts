@@ -411,7 +411,7 @@ export class OperatorHost implements EventTarget {
   private timerService(name: string, triggerable: Triggerable): InternalTimerService {
     const known = this.timerServices.get(name);
     if (known) return known;
-    const service = new InternalTimerService(triggerable, {
+    const service = new InternalTimerService(name, triggerable, {
       backend: this.requireKeyedState(),
       processingTime: this.processingTime,
       keyWatermarks: this.keyWatermarks,

@@ -24,6 +24,8 @@ import { checkMaxParallelism, checkSameState, conversionOf, inState, metaOf, ref
 import type { KeyedStateDescriptor } from './state-descriptors.ts';
 import { KeyContext, type StateFamily } from './state-family.ts';
 import { reducerOf } from './state-functions.ts';
+import { TimerQueue } from './timer-queue.ts';
+import { timerStateMeta } from './timer-state.ts';
 import { TtlCleaner } from './ttl-cleaner.ts';
 import {
   mapStoredValues,
@@ -63,6 +65,7 @@ export class HeapKeyedStateBackend implements KeyedStateBackend {
   private readonly context = new KeyContext();
   private readonly states = new Map<string, RegisteredState>();
   private readonly unclaimed = new UnclaimedState();
+  private readonly timerQueues = new Map<string, TimerQueue>();
   private readonly clock: Clock;
   private readonly maxParallelism: number;
   private readonly keyGroupRange: KeyGroupRange;
@@ -107,6 +110,16 @@ export class HeapKeyedStateBackend implements KeyedStateBackend {
   forEachKey(descriptor: KeyedStateDescriptor, visit: (key: any, state: any) => void): void {
     const { family, slot, state } = this.stateOf(descriptor, false);
     family.forEachKey('', slot, (key) => visit(key, state));
+  }
+
+  timerQueue(name: string): TimerQueue {
+    let queue = this.timerQueues.get(name);
+    if (queue === undefined) {
+      queue = new TimerQueue();
+      this.timerQueues.set(name, queue);
+      this.takeRestoredTimers(name, queue);
+    }
+    return queue;
   }
 
   snapshot(): KeyedStateSnapshot {
@@ -187,6 +200,7 @@ export class HeapKeyedStateBackend implements KeyedStateBackend {
   dispose(): void {
     for (const { family } of this.states.values()) family.dispose();
     this.unclaimed.clear();
+    this.timerQueues.clear();
   }
 
   private stateOf(descriptor: KeyedStateDescriptor, namespaced: boolean): RegisteredState {
@@ -204,6 +218,13 @@ export class HeapKeyedStateBackend implements KeyedStateBackend {
     this.states.set(descriptor.name, registered);
     this.takeRestored(registered, convert);
     return registered;
+  }
+
+  /** Those that another backend kept as state. */
+  private takeRestoredTimers(name: string, queue: TimerQueue): void {
+    for (const { content } of this.unclaimed.claim(timerStateMeta(name).name)?.sections ?? []) {
+      readRecords(content, true, this.types, (namespace, key, timestamp) => queue.add(key, namespace, timestamp as number));
+    }
   }
 
   private createState(descriptor: KeyedStateDescriptor, meta: StateMeta): RegisteredState {

@@ -77,4 +77,10 @@ export type {
   State,
   ValueState,
 } from './states.ts';
-export { FrozenTimers, type Timer, TimerQueue, type TimerQueueSnapshot } from './timer-queue.ts';
+export {
+  FrozenTimers,
+  type InternalTimerQueue,
+  type Timer,
+  TimerQueue,
+  type TimerQueueSnapshot,
+} from './timer-queue.ts';

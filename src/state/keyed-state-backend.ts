@@ -22,6 +22,7 @@ import type {
 } from './state-descriptors.ts';
 import type { StateType } from './state-type.ts';
 import type { AggregatingState, ListState, MapState, ReducingState, State, ValueState } from './states.ts';
+import type { InternalTimerQueue } from './timer-queue.ts';
 
 /** What state with namespaces can do besides. */
 export interface NamespacedState extends State {
@@ -112,6 +113,12 @@ export interface KeyedStateBackend {
    * key may be changed or cleared. Afterwards, the current key is what it was. In no particular order.
    */
   forEachKey(descriptor: KeyedStateDescriptor, visit: (key: any, state: any) => void): void;
+
+  /**
+   * The timers of a name; asking again returns the same ones. Of their snapshots, the backend writes those that it does not keep
+   * on the heap, as state; the others are in what `freeze` gives. Restored are both, whichever backend wrote them.
+   */
+  timerQueue(name: string): InternalTimerQueue;
 
   /** All state at this moment; later changes do not show in it. @throws MillraceError `NOT_SERIALIZABLE` */
   snapshot(): KeyedStateSnapshot;

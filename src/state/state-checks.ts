@@ -3,9 +3,12 @@ import { MillraceError } from '../common/index.ts';
 import type { StateMeta } from './keyed-state-backend.ts';
 import type { KeyedStateDescriptor } from './state-descriptors.ts';
 import { compatibleStateType, formatStateType, sameStateType, stateTypeOf } from './state-type.ts';
+import { refuseTimerStateName } from './timer-state.ts';
 
+/** @throws MillraceError `INVALID_STATE_DESCRIPTOR` */
 export function metaOf(descriptor: KeyedStateDescriptor, namespaced: boolean): StateMeta {
   const { name, kind } = descriptor;
+  refuseTimerStateName(name);
   return { name, kind, namespaced, ttl: descriptor.ttlConfig !== undefined, type: stateTypeOf(descriptor) };
 }
 

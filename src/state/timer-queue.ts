@@ -24,6 +24,31 @@ export interface Timer {
   readonly timestamp: number;
 }
 
+/** The timers of one operator in one domain of time, wherever they are kept. */
+export interface InternalTimerQueue {
+  /** How many timers wait. */
+  readonly size: number;
+  /**
+   * Registers a timer; `false` if it is registered already.
+   * @throws MillraceError `ILLEGAL_STATE` if the time is not a number
+   */
+  add(key: CanonicalKey, namespace: string, timestamp: number): boolean;
+  /** Removes a timer; `false` if there is none. */
+  delete(key: CanonicalKey, namespace: string, timestamp: number): boolean;
+  /** The time of the timer that is next; `undefined` without timers. */
+  peekTimestamp(): number | undefined;
+  /** Removes and returns the next timer whose time is not after `timestamp`. Timers may be added and deleted in between. */
+  popUntil(timestamp: number): Timer | undefined;
+  /** Fixes the timers that are on the heap as of now; others are part of the snapshots of the state backend. */
+  freeze(maxParallelism: number): FrozenTimers;
+  /**
+   * Adds the timers of a snapshot, those of the key groups in `keyGroupRange` if it is given. After a rescale, call it with
+   * each of the old snapshots.
+   * @throws MillraceError `CORRUPT_DATA`
+   */
+  restore(snapshot: TimerQueueSnapshot, keyGroupRange?: KeyGroupRange): void;
+}
+
 /** Pure data. */
 export interface TimerQueueSnapshot {
   readonly maxParallelism: number;
@@ -67,30 +92,19 @@ export class FrozenTimers {
   }
 }
 
-export class TimerQueue {
+export class TimerQueue implements InternalTimerQueue {
   private readonly buckets = new Map<number, TimerBucket>();
   private readonly heap = new TimestampHeap<TimerBucket>();
   private count = 0;
 
-  /** How many timers wait. */
   get size(): number {
     return this.count;
   }
 
-  /**
-   * Registers a timer; `false` if it is registered already.
-   * @throws MillraceError `ILLEGAL_STATE` if the time is not a number
-   */
   add(key: CanonicalKey, namespace: string, timestamp: number): boolean {
     let bucket = this.buckets.get(timestamp);
     if (bucket === undefined) {
-      // Also what is not a number at all, as plain JavaScript may pass.
-      if (typeof timestamp !== 'number' || Number.isNaN(timestamp)) {
-        throw new MillraceError(
-          'ILLEGAL_STATE',
-          `A timer needs a time in milliseconds, but got ${String(timestamp)}. Check that the record has a timestamp.`,
-        );
-      }
+      checkTimerTime(timestamp);
       bucket = new TimerBucket(timestamp + 0);
       this.buckets.set(timestamp, bucket);
       this.heap.add(bucket);
@@ -100,7 +114,6 @@ export class TimerQueue {
     return true;
   }
 
-  /** Removes a timer; `false` if there is none. */
   delete(key: CanonicalKey, namespace: string, timestamp: number): boolean {
     const bucket = this.buckets.get(timestamp);
     if (bucket === undefined || !bucket.delete(key, namespace)) return false;
@@ -116,12 +129,10 @@ export class TimerQueue {
     return this.buckets.get(timestamp)?.has(key, namespace) ?? false;
   }
 
-  /** The time of the timer that is next; `undefined` without timers. */
   peekTimestamp(): number | undefined {
     return this.heap.first?.timestamp;
   }
 
-  /** Removes and returns the next timer whose time is not after `timestamp`. Timers may be added and deleted in between. */
   popUntil(timestamp: number): Timer | undefined {
     const bucket = this.heap.first;
     if (bucket === undefined || bucket.timestamp > timestamp) return undefined;
@@ -137,8 +148,13 @@ export class TimerQueue {
   /** How many timers a key has, in all namespaces. Looks at every timer: for tests. */
   countOf(key: CanonicalKey): number {
     let count = 0;
-    for (const bucket of this.buckets.values()) for (const timer of bucket) if (timer.key === key) count++;
+    for (const timer of this) if (timer.key === key) count++;
     return count;
+  }
+
+  /** All timers, those of one time in the order of registration. */
+  *[Symbol.iterator](): Generator<Timer, void> {
+    for (const bucket of this.buckets.values()) yield* bucket;
   }
 
   clear(): void {
@@ -168,26 +184,35 @@ export class TimerQueue {
     return step.value;
   }
 
-  /**
-   * Adds the timers of a snapshot, those of the key groups in `keyGroupRange` if it is given; their order of registration
-   * is kept. After a rescale, call it with each of the old snapshots.
-   * @throws MillraceError `CORRUPT_DATA`
-   */
+  /** Keeps their order of registration. */
   restore(snapshot: TimerQueueSnapshot, keyGroupRange?: KeyGroupRange): void {
-    const found: (Timer & { readonly order: number })[] = [];
-    for (const { keyGroup, bytes } of snapshot.keyGroups) {
-      if (keyGroupRange && (keyGroup < keyGroupRange.start || keyGroup > keyGroupRange.end)) continue;
-      const reader = new BinaryReader(bytes);
-      while (reader.remaining > 0) {
-        const order = reader.readVarUint();
-        const timestamp = reader.readFloat64();
-        const namespace = reader.readString();
-        found.push({ order, timestamp, namespace, key: decodeValue(reader) as CanonicalKey });
-      }
-    }
-    found.sort((a, b) => a.order - b.order);
-    for (const timer of found) {
-      invariant(this.add(timer.key, timer.namespace, timer.timestamp), 'a timer was restored twice');
+    for (const { key, namespace, timestamp } of timersOf(snapshot, keyGroupRange)) {
+      invariant(this.add(key, namespace, timestamp), 'a timer was restored twice');
     }
   }
+}
+
+/** In the order of registration. @throws MillraceError `CORRUPT_DATA` */
+export function timersOf(snapshot: TimerQueueSnapshot, keyGroupRange?: KeyGroupRange): readonly Timer[] {
+  const found: (Timer & { readonly order: number })[] = [];
+  for (const { keyGroup, bytes } of snapshot.keyGroups) {
+    if (keyGroupRange && (keyGroup < keyGroupRange.start || keyGroup > keyGroupRange.end)) continue;
+    const reader = new BinaryReader(bytes);
+    while (reader.remaining > 0) {
+      const order = reader.readVarUint();
+      const timestamp = reader.readFloat64();
+      const namespace = reader.readString();
+      found.push({ order, timestamp, namespace, key: decodeValue(reader) as CanonicalKey });
+    }
+  }
+  return found.sort((a, b) => a.order - b.order);
+}
+
+/** Also what is not a number at all, as plain JavaScript may pass. @throws MillraceError `ILLEGAL_STATE` */
+export function checkTimerTime(timestamp: number): void {
+  if (typeof timestamp === 'number' && !Number.isNaN(timestamp)) return;
+  throw new MillraceError(
+    'ILLEGAL_STATE',
+    `A timer needs a time in milliseconds, but got ${String(timestamp)}. Check that the record has a timestamp.`,
+  );
 }

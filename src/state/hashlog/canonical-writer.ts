@@ -7,6 +7,7 @@ import type { CanonicalKey } from '../key-encoding.ts';
 import type { KeyGroupBytes } from '../keyed-state-backend.ts';
 import { KeyedStateWriter } from '../keyed-state-format.ts';
 import { inState } from '../state-checks.ts';
+import { isTimerState } from '../timer-state.ts';
 import { readContent } from './contents.ts';
 import { keyGroupOfTag } from './current-key.ts';
 import { findFrozen, pagesOf } from './frozen-index.ts';
@@ -15,6 +16,7 @@ import { ENTRY_WORDS } from './hash-index.ts';
 import type { PartSource } from './parts.ts';
 import { RecordWindow } from './record-window.ts';
 import { HEADER_BYTES, TAG_WORD } from './segment.ts';
+import { readTimer } from './timer-record.ts';
 
 /** Entries that are gathered at a time, unless a single key group has more. */
 const BATCH_ENTRIES = 250_000;
@@ -73,11 +75,18 @@ function* writeTable(
     yield { work: 100 };
   }
   const window = new RecordWindow(sources);
+  const isTimers = isTimerState(meta);
   const source = frozenParts(table, codec, sources, maxParallelism);
   for (const location of Uint32Array.from(locations).sort()) {
     window.open(location);
     const { bytes, start, length } = window;
     const value = new BinaryReader(bytes.subarray(start + HEADER_BYTES, start + length));
+    if (isTimers) {
+      const { key, namespace, timestamp } = readTimer(value);
+      writer.add(namespace, key, timestamp);
+      yield { work: 1 };
+      continue;
+    }
     const key = decodeValue(value) as CanonicalKey;
     const content = unexpired(readContent(meta.kind, value, key, window.word(TAG_WORD), source));
     try {

@@ -24,6 +24,7 @@ import type { KeyedStateHandle, PendingKeyedSnapshot, SnapshotRequest } from '..
 import { checkBelongTogether, checkMaxParallelism, checkSameState, conversionOf, metaOf, refuseTtl } from '../state-checks.ts';
 import type { KeyedStateDescriptor } from '../state-descriptors.ts';
 import { reducerOf } from '../state-functions.ts';
+import { isTimerState, timerStateMeta } from '../timer-state.ts';
 import {
   mapStoredValues,
   TtlAggregatingState,
@@ -40,7 +41,7 @@ import { type ContentCodec, contentCodec } from './content-codec.ts';
 import { readContent, type StateContents } from './contents.ts';
 import { CurrentKey } from './current-key.ts';
 import { ExpiryCleaner } from './expiry.ts';
-import { freezeState } from './frozen-state.ts';
+import { type Freezable, freezeState } from './frozen-state.ts';
 import { HashlogSnapshot } from './hashlog-snapshot.ts';
 import {
   HashlogAggregatingState,
@@ -49,6 +50,7 @@ import {
   HashlogReducingState,
   HashlogValueState,
 } from './hashlog-states.ts';
+import { HashlogTimerQueue } from './hashlog-timer-queue.ts';
 import { readIncremental } from './incremental-reader.ts';
 import { ListAccess } from './list-access.ts';
 import { MapAccess } from './map-access.ts';
@@ -96,6 +98,8 @@ export class HashlogKeyedStateBackend implements KeyedStateBackend {
   readonly log: RecordLog;
   readonly compactor: Compactor;
   private readonly entries = new Map<string, HashlogStateEntry>();
+  /** By the names of their states. */
+  private readonly timerQueues = new Map<string, HashlogTimerQueue>();
   private readonly current: CurrentKey;
   private readonly context: StoreContext;
   private readonly memory: MemoryReservation;
@@ -172,8 +176,14 @@ export class HashlogKeyedStateBackend implements KeyedStateBackend {
     access.forEachKey('', (key) => visit(key, state));
   }
 
+  timerQueue(name: string): HashlogTimerQueue {
+    const queue = this.timersOf(timerStateMeta(name));
+    queue.open();
+    return queue;
+  }
+
   snapshot(): KeyedStateSnapshot {
-    const state = freezeState(this.entries.values(), this.log);
+    const state = freezeState(this.freezable(), this.log);
     try {
       const keyGroups: KeyGroupBytes[] = [];
       for (const progress of canonicalKeyGroups(state, this.maxParallelism, this.types)) {
@@ -194,7 +204,7 @@ export class HashlogKeyedStateBackend implements KeyedStateBackend {
     const { maxParallelism, keyGroupRange, scheduler, types } = this;
     const uploaded: [Segment, StateHandle][] = [];
     if (!canonical) this.uploads.set(checkpointId, uploaded);
-    return new HashlogSnapshot(freezeState(this.entries.values(), this.log), {
+    return new HashlogSnapshot(freezeState(this.freezable(), this.log), {
       canonical,
       maxParallelism,
       keyGroupRange,
@@ -208,10 +218,13 @@ export class HashlogKeyedStateBackend implements KeyedStateBackend {
     this.checkRestorable();
     const { log, maxParallelism } = this;
     const pacer = new Pacer(this.scheduler, RESTORED_BYTES_BETWEEN_PAUSES);
+    let incremental = 0;
     for (const handle of handles) {
       checkMaxParallelism(handle.maxParallelism, maxParallelism);
       if (handle.format === 'INCREMENTAL') {
-        const storeOf = (meta: StateMeta): StateStore => this.restoredEntry(meta).store;
+        incremental++;
+        const storeOf = (meta: StateMeta): StateStore =>
+          (isTimerState(meta) ? this.timersOf(meta) : this.restoredEntry(meta)).store;
         await readIncremental(handle, { log, range: keyGroupRange, maxParallelism, input, pacer, storeOf });
         continue;
       }
@@ -220,7 +233,11 @@ export class HashlogKeyedStateBackend implements KeyedStateBackend {
         this.takeOver(await readKeyGroups({ ...handle, keyGroups: [keyGroup] }, keyGroupRange, input), keyGroupRange);
         await pacer.work(keyGroup.length);
       }
-      for (const meta of handle.states) this.restoredEntry(meta);
+      for (const meta of handle.states) this.restorerOf(meta);
+    }
+    for (const queue of this.timerQueues.values()) {
+      if (incremental <= 1) queue.adoptTables();
+      else for (const bytes of queue.dealOutTables()) await pacer.work(bytes);
     }
   }
 
@@ -249,6 +266,7 @@ export class HashlogKeyedStateBackend implements KeyedStateBackend {
   dispose(): void {
     this.log.dispose();
     this.entries.clear();
+    this.timerQueues.clear();
     this.memory.close();
   }
 
@@ -261,22 +279,45 @@ export class HashlogKeyedStateBackend implements KeyedStateBackend {
 
   private takeOver(snapshot: KeyedStateSnapshot, range: KeyGroupRange): void {
     checkMaxParallelism(snapshot.maxParallelism, this.maxParallelism);
-    const entries = snapshot.states.map((meta) => this.restoredEntry(meta));
+    const restorers = snapshot.states.map((meta) => this.restorerOf(meta));
     for (const { keyGroup, bytes } of snapshot.keyGroups) {
       if (keyGroup < range.start || keyGroup > range.end) continue;
       for (const { stateIndex, content } of readSections(bytes)) {
-        const entry = entries[stateIndex];
-        if (entry === undefined) {
+        const restore = restorers[stateIndex];
+        if (restore === undefined) {
           throw new MillraceError(
             'CORRUPT_DATA',
-            `Key group ${keyGroup} of a snapshot holds a state ${stateIndex}, but the snapshot names only ${entries.length}.`,
+            `Key group ${keyGroup} of a snapshot holds a state ${stateIndex}, but the snapshot names only ${restorers.length}.`,
           );
         }
-        readRecords(content, entry.store.meta.namespaced, this.types, (namespace, key, value) =>
-          this.put(entry, namespace, key, value),
-        );
+        readRecords(content, snapshot.states[stateIndex]?.namespaced ?? false, this.types, restore);
       }
     }
+  }
+
+  private *freezable(): Generator<Freezable, void> {
+    yield* this.entries.values();
+    for (const { store } of this.timerQueues.values()) {
+      if (store.count > 0) yield { store, codec: contentCodec(false, this.types), unexpired: (content) => content };
+    }
+  }
+
+  private restorerOf(meta: StateMeta): (namespace: string, key: CanonicalKey, value: unknown) => void {
+    if (isTimerState(meta)) {
+      const queue = this.timersOf(meta);
+      return (namespace, key, timestamp) => queue.add(key, namespace, timestamp as number);
+    }
+    const entry = this.restoredEntry(meta);
+    return (namespace, key, value) => this.put(entry, namespace, key, value);
+  }
+
+  private timersOf(meta: StateMeta): HashlogTimerQueue {
+    let queue = this.timerQueues.get(meta.name);
+    if (queue === undefined) {
+      queue = new HashlogTimerQueue(new StateStore(meta, this.context));
+      this.timerQueues.set(meta.name, queue);
+    }
+    return queue;
   }
 
   private put({ access, contents }: HashlogStateEntry, namespace: string, key: CanonicalKey, content: unknown): void {

@@ -276,7 +276,9 @@ class Program {
       if (next !== undefined) this.use(next);
       else if (end === 'fail') throw new Error('disk full');
     };
-    const results = await Promise.allSettled(pending.map((each) => each.write(this.checkpoints.output())));
+    // Files of checkpoints that are not retained any more are gone, also for a program that was restored from one.
+    const output = this.checkpoints.output((handle) => handle.kind === 'INLINE' || this.checkpoints.files.has(handle.file));
+    const results = await Promise.allSettled(pending.map((each) => each.write(output)));
     this.checkpoints.onWrite = () => {};
     const handles = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     for (const result of results) {

@@ -96,6 +96,13 @@ export class StateStore {
     table?.drop();
   }
 
+  /** Takes all tables out; they are the caller's, to be dropped. */
+  detachTables(): StateTable[] {
+    const tables = [...this.tables.values()];
+    this.tables.clear();
+    return tables;
+  }
+
   allTables(): IterableIterator<StateTable> {
     return this.tables.values();
   }
