@@ -1,0 +1,64 @@
+/** Who takes part in Yahoo's benchmark, and with which settings. The README says why they are fair. */
+import { join } from 'node:path';
+import process from 'node:process';
+import type { Contestant, RunSettings } from './contestant.ts';
+import { type JavaProgram, javaProgram, pythonEnvironment } from './install.ts';
+
+const HERE = import.meta.dirname;
+
+/** Modules that Flink and Spark open with their own start scripts. */
+const OPENED = [
+  'java.lang',
+  'java.lang.invoke',
+  'java.lang.reflect',
+  'java.io',
+  'java.net',
+  'java.nio',
+  'java.util',
+  'java.util.concurrent',
+  'java.util.concurrent.atomic',
+  'sun.nio.ch',
+  'sun.nio.cs',
+  'sun.security.action',
+  'sun.util.calendar',
+].map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`);
+
+function javaContestant(name: string, about: string, options: readonly string[] = []): Contestant {
+  let program: JavaProgram | undefined;
+  return {
+    name,
+    about,
+    async prepare() {
+      program ??= await javaProgram(name);
+    },
+    command({ heapMb }) {
+      if (program === undefined) throw new Error(`${name} was not prepared`);
+      const log = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
+      return [program.java, `-Xmx${heapMb}m`, log, ...options, '-cp', program.classPath, 'peers.YahooJob'];
+    },
+  };
+}
+
+function pythonContestant(
+  name: string,
+  about: string,
+  requirements: readonly string[],
+  args: (settings: RunSettings) => readonly string[],
+): Contestant {
+  let python = '';
+  return {
+    name,
+    about,
+    async prepare() {
+      python ||= await pythonEnvironment(requirements);
+    },
+    command: (settings) => [python, ...args(settings)],
+    env: () => ({ PYTHONPATH: join(HERE, 'python'), PYTHONUNBUFFERED: '1' }),
+  };
+}
+
+export const CONTESTANTS: readonly Contestant[] = [
+  javaContestant('flink', 'Apache Flink 2.3.0, DataStream API in Java, local cluster in one process', OPENED),
+  javaContestant('kafka-streams', 'Kafka Streams 4.3.1, state in memory with changelog, counts written as they change'),
+  javaContestant('spark', 'Spark Structured Streaming 4.2.0, local mode, micro-batches, append mode', OPENED),
+];

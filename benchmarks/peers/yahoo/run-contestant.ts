@@ -1,0 +1,77 @@
+/** One run of one contestant: it is started, its results are followed until they are complete or nothing more comes, and it is stopped. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Contestant, type Reading, RunningContestant, type RunSettings } from '../contestant.ts';
+import { Broker, type Topics } from './broker.ts';
+import type { Results } from './results.ts';
+
+/** Where and how all contestants run. */
+export interface Stage {
+  readonly broker: string;
+  readonly redis: string;
+  readonly topics: Topics;
+  readonly parallelism: number;
+  readonly checkpointMs: number;
+  readonly heapMb: number;
+}
+
+export interface Run {
+  readonly results: Results;
+  readonly startedMs: number;
+  /** Undefined if it never read anything. */
+  readonly reading: Reading | undefined;
+  readonly cpuSeconds: number;
+  readonly peakBytes: number;
+  /** What went wrong; undefined if all results are right. */
+  readonly fault: string | undefined;
+}
+
+export interface RunOptions {
+  readonly input: string;
+  readonly mode: RunSettings['mode'];
+  readonly probe?: string;
+  /** Called when the contestant has been started; what it returns is awaited before the run can end. */
+  readonly meanwhile?: (results: Results, running: RunningContestant) => Promise<void>;
+  /** How long to wait when nothing comes. */
+  readonly patienceMs?: number;
+}
+
+let runs = 0;
+
+export async function runContestant(contestant: Contestant, stage: Stage, results: Results, options: RunOptions): Promise<Run> {
+  const { input, mode, probe = '', meanwhile = () => Promise.resolve(), patienceMs = 180_000 } = options;
+  const output = `results-${process.pid}-${String(++runs).padStart(4, '0')}`;
+  const folder = mkdtempSync(join(tmpdir(), `millrace-peer-${contestant.name}-`));
+  await stage.topics.create(output, { partitions: 1, appendTime: true });
+  const broker = await Broker.connect(stage.broker);
+  const { parallelism, checkpointMs, heapMb, redis } = stage;
+  const settings = { broker: stage.broker, redis, input, output, probe, mode, parallelism, checkpointMs, heapMb, folder };
+  const running = new RunningContestant(contestant, settings);
+  try {
+    let reading: Reading | undefined;
+    running.reading.then((value) => (reading = value)).catch(() => {});
+    let others = false;
+    const aside = meanwhile(results, running).finally(() => (others = true));
+    aside.catch(() => {});
+    let next = 0n;
+    let newsMs = Date.now();
+    while (!(others && results.isComplete) && !running.hasEnded && Date.now() - newsMs < patienceMs) {
+      const fetched = await broker.fetch(output, 0, next, 200);
+      for (const value of fetched.values) results.add(value);
+      if (fetched.values.length > 0 || !others) newsMs = Date.now();
+      next = fetched.next;
+    }
+    const cpuSeconds = running.meter.cpuSeconds();
+    const problem = running.hasEnded ? 'it ended by itself' : results.fault();
+    const fault = problem && `${problem}. The end of its log: ${running.logTail()}`;
+    if (running.hasEnded) await aside.catch(() => {});
+    else await aside;
+    return { results, startedMs: running.startedMs, reading, cpuSeconds, peakBytes: running.meter.peakBytes, fault };
+  } finally {
+    await running.stop();
+    await broker.close();
+    await stage.topics.deleteAll(output);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
