@@ -90,6 +90,27 @@ describe('a faulty proxy', () => {
     assert.equal(await echo(await client(), 'back'), 'back');
   });
 
+  test('strands what open connections send, until it reaches the server after their clients have gone', async () => {
+    const received: string[] = [];
+    const sink = createServer((socket) => socket.on('error', () => {}).on('data', (data) => received.push(String(data))));
+    sink.listen(0, '127.0.0.1');
+    await once(sink, 'listening');
+    proxy.redirect((sink.address() as AddressInfo).port);
+    const old = await client();
+    old.write('a');
+    while (received.length < 1) await new Promise(setImmediate);
+    const stranded = proxy.strand();
+    old.end('b');
+    old.destroySoon();
+    await once(old, 'close');
+    (await client()).write('c');
+    while (received.length < 2) await new Promise(setImmediate);
+    stranded.release();
+    await stranded.ended;
+    assert.deepEqual(received, ['a', 'c', 'b']);
+    sink.close();
+  });
+
   test('sends new connections elsewhere when it is told so', async () => {
     const other = createServer((socket) => socket.on('error', () => {}).end('other'));
     other.listen(0, '127.0.0.1');

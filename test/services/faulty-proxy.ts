@@ -13,6 +13,8 @@ interface Connection {
   readonly client: Socket;
   readonly upstream: Socket;
   bytes: number;
+  /** What the client has sent goes on when this resolves, even if the client is gone by then. */
+  stranded?: Promise<void>;
 }
 
 export class FaultyProxy {
@@ -84,6 +86,18 @@ export class FaultyProxy {
     this.release();
   }
 
+  /**
+   * Keeps what the clients of the connections that are open now send, while new connections work: packets that are lost on one way. When
+   * they are released they reach the server, though the client may have given up long ago; `ended` resolves when these connections have closed.
+   */
+  strand(): { release(): void; readonly ended: Promise<unknown> } {
+    const gate = Promise.withResolvers<void>();
+    const connections = [...this.#connections];
+    for (const connection of connections) connection.stranded = gate.promise;
+    const ended = Promise.all(connections.map(({ upstream }) => closed(upstream)));
+    return { release: () => gate.resolve(), ended };
+  }
+
   /** Resets every open connection (RST); new ones are accepted. */
   resetAll(): void {
     for (const { client, upstream } of this.#connections) reset(client, upstream);
@@ -115,9 +129,9 @@ export class FaultyProxy {
     upstream.on('error', () => reset(client));
     upstream.on('close', () => client.destroy());
     client.on('close', () => {
-      upstream.destroy();
-      this.#connections.delete(connection);
+      if (connection.stranded === undefined) upstream.destroy();
     });
+    upstream.on('close', () => this.#connections.delete(connection));
     void this.#pump(connection, client, upstream, 'up');
     void this.#pump(connection, upstream, client, 'down');
   }
@@ -128,6 +142,7 @@ export class FaultyProxy {
         if (this.delayMs[direction] > 0) await delay(this.delayMs[direction]);
         if (this.bytesPerSecond[direction] !== Infinity) await delay((chunk.length / this.bytesPerSecond[direction]) * 1000);
         while (this.held[direction]) await new Promise<void>((resolve) => this.#wakers.add(resolve));
+        if (direction === 'up') await connection.stranded;
         connection.bytes += chunk.length;
         if (connection.bytes > this.cutAfterBytes) {
           reset(from, to);
@@ -145,6 +160,13 @@ export class FaultyProxy {
 }
 
 const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
+}
 
 function drained(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
