@@ -34,6 +34,12 @@ const events = wholeNumber('--events', values.events);
 const parallelism = wholeNumber('--parallelism', values.parallelism);
 const seed = wholeNumber('--seed', values.seed);
 
+/**
+ * Parallel readers share the events, and there is no watermark to be late for until each of them has begun. They stay within a few
+ * pieces of 2 MiB of each other: this many events are 25 MB.
+ */
+const FIRST_LATE_EVENT = 100_000;
+
 process.env.MILLRACE_DEMO_FOLDER ??= mkdtempSync(join(tmpdir(), 'millrace-demo-'));
 const folder = process.env.MILLRACE_DEMO_FOLDER;
 const eventsPath = join(folder, 'ad-events.jsonl');
@@ -57,7 +63,7 @@ async function demo(): Promise<void> {
   console.log(`Ad analytics: views of ${count(events)} ad events, per campaign and 10 seconds of event time\n`);
 
   let bytes = 0;
-  const { ads, chunks } = adEvents({ events, seed });
+  const { ads, chunks } = adEvents({ events, seed, firstLateEvent: FIRST_LATE_EVENT });
   const generated = await timed(() =>
     endedByCtrlC(async () => {
       await writeFile(adsPath, JSON.stringify(ads));

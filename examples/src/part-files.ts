@@ -1,9 +1,10 @@
 /** What a file sink has written. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The lines of all part files in `folder`, without the header that each begins with if `header` says so. */
+/** The lines of all part files in `folder` (none if nothing was written there), without the header that each begins with if `header` says so. */
 export function partLines(folder: string, header: 'header' | 'no header'): string[] {
+  if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((name) => name.startsWith('part-'))
     .sort()

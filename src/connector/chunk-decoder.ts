@@ -22,6 +22,8 @@ export interface DecodePosition {
   readonly offset: number;
   /** 1-based. */
   readonly line: number;
+  /** Set if `line` counts from somewhere within the input, because what is before was not read. */
+  readonly isLineRelative?: true;
   /** Records from there on that were delivered already. */
   readonly recordsToSkip: number;
   readonly decoderState?: unknown;
@@ -48,6 +50,8 @@ export class ChunkDecoder<T> {
   readonly #policy: MalformedPolicy;
   readonly #countError: (records: number) => void;
   readonly #decoder: StreamDecoder<T>;
+  readonly #source: string;
+  readonly #isLineRelative: boolean;
   #offset: number;
   #toSkip: number;
   /** The records of the last chunk, of which `#next` were handed out. */
@@ -62,6 +66,8 @@ export class ChunkDecoder<T> {
     const position = options.position ?? START_POSITION;
     this.#policy = options.onMalformed;
     this.#countError = (records) => metrics.countError(records);
+    this.#source = options.source;
+    this.#isLineRelative = position.isLineRelative === true;
     this.#offset = position.offset;
     this.#toSkip = position.recordsToSkip;
     this.#base = position;
@@ -79,8 +85,14 @@ export class ChunkDecoder<T> {
     return this.#offset;
   }
 
-  get line(): number {
-    return this.#decoder.line;
+  /** 1-based line of that byte; `undefined` if the lines before were not counted. */
+  get line(): number | undefined {
+    return this.#isLineRelative ? undefined : this.#decoder.line;
+  }
+
+  /** How messages call the place of that byte. */
+  get place(): string {
+    return placeOf({ source: this.#source, line: this.line, offset: this.#offset });
   }
 
   /** Whether records (or malformed ones) wait to be drained. */
@@ -145,14 +157,25 @@ export class ChunkDecoder<T> {
 
   #here(): DecodePosition {
     const decoderState = this.#decoder.snapshotState?.();
-    const position = { offset: this.#offset, line: this.#decoder.line, recordsToSkip: this.#toSkip };
-    return decoderState === undefined ? position : { ...position, decoderState };
+    return {
+      offset: this.#offset,
+      line: this.#decoder.line,
+      ...(this.#isLineRelative && { isLineRelative: true }),
+      recordsToSkip: this.#toSkip,
+      ...(decoderState !== undefined && { decoderState }),
+    };
   }
 
-  #onMalformed(record: MalformedRecord): void {
+  #onMalformed(found: MalformedRecord): void {
+    const record: MalformedRecord = this.#isLineRelative ? { ...found, line: undefined } : found;
     if (this.#policy === 'fail') throw malformedRecordError(record);
     this.#misfits.push({ index: this.#decoded.length, record });
   }
+}
+
+/** As editors and terminals know places, if the line is known. */
+function placeOf(at: { readonly source: string; readonly line: number | undefined; readonly offset: number }): string {
+  return at.line === undefined ? `${at.source}, byte ${at.offset}` : `${at.source}:${at.line}`;
 }
 
 const MAX_SHOWN_BYTES = 200;
@@ -163,10 +186,15 @@ export function malformedRecordError(record: MalformedRecord): MillraceError {
   const cut = record.bytes.length > MAX_SHOWN_BYTES ? '…' : '';
   return new MillraceError(
     'MALFORMED_RECORD',
-    `${record.source}:${record.line}:${record.column}: ${record.message} Record: ${JSON.stringify(shown)}${cut}. ` +
+    `${placeOf(record)}${record.line === undefined ? ', column ' : ':'}${record.column}: ${record.message} Record: ${JSON.stringify(shown)}${cut}. ` +
       "Fix the input, or choose what happens to such records: onMalformed('skip') or a side output.",
     {
-      context: { source: record.source, line: record.line, column: record.column, offset: record.offset },
+      context: {
+        source: record.source,
+        ...(record.line !== undefined && { line: record.line }),
+        column: record.column,
+        offset: record.offset,
+      },
       recoverable: false,
     },
   );

@@ -10,8 +10,8 @@
 export interface MalformedRecord {
   /** What the input calls itself: a path, usually. */
   readonly source: string;
-  /** 1-based. */
-  readonly line: number;
+  /** 1-based; `undefined` if the lines before were not counted, because others read that part of the input. */
+  readonly line: number | undefined;
   /** 1-based, in bytes within the line. */
   readonly column: number;
   /** Byte offset of the record within the source. */
@@ -21,8 +21,11 @@ export interface MalformedRecord {
   readonly bytes: Uint8Array;
 }
 
-/** What is done with a malformed record: the callback throws, counts, or hands it on. */
-export type MalformedHandler = (record: MalformedRecord) => void;
+/**
+ * What is done with a malformed record: the callback throws, counts, or hands it on. A decoder counts lines from where it was told to
+ * start, and so always knows one.
+ */
+export type MalformedHandler = (record: MalformedRecord & { readonly line: number }) => void;
 
 export interface DecoderContext {
   readonly source: string;

@@ -7,7 +7,7 @@
  * goes on behind the next newline; drops a byte order mark at the start of the input.
  */
 import { MillraceError } from '../common/index.ts';
-import type { DecoderContext, MalformedRecord, StreamDecoder } from '../connector/index.ts';
+import type { DecoderContext, MalformedHandler, StreamDecoder } from '../connector/index.ts';
 
 export const BLOCK_BYTES = 64 * 1024;
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
@@ -45,7 +45,7 @@ class InputPosition implements BlockPosition {
   /** 1-based line at the present position. */
   line: number;
   readonly source: string;
-  private readonly onMalformed: (record: MalformedRecord) => void;
+  private readonly onMalformed: MalformedHandler;
 
   constructor(context: DecoderContext) {
     this.offset = context.startOffset ?? 0;

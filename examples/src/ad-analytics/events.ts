@@ -23,6 +23,8 @@ export interface AdEventOptions {
   readonly malformedShare?: number;
   /** Of all lines; 0.005 by default. */
   readonly lateShare?: number;
+  /** The index of the first event that may be late; 1 by default. */
+  readonly firstLateEvent?: number;
   readonly chunkBytes?: number;
 }
 
@@ -44,7 +46,7 @@ const FIRST_EVENT_MS = Date.UTC(2025, 0, 1);
 const MAX_LINE_BYTES = 512;
 
 export function adEvents(options: AdEventOptions): AdEvents {
-  const { events, seed = 1, malformedShare = 0.005, lateShare = 0.005, chunkBytes = 1 << 20 } = options;
+  const { events, seed = 1, malformedShare = 0.005, lateShare = 0.005, firstLateEvent = 1, chunkBytes = 1 << 20 } = options;
   const random = randomBits(seed);
   const users = Array.from({ length: 100 }, () => uuid(random));
   const pages = Array.from({ length: 100 }, () => uuid(random));
@@ -86,7 +88,7 @@ export function adEvents(options: AdEventOptions): AdEvents {
       // The first event is a good one: before it there is no time to be late to.
       const fate = i === 0 ? 2 ** 32 : random();
       const behindMs =
-        fate >= malformedBelow && fate < lateBelow
+        fate >= malformedBelow && fate < lateBelow && i >= firstLateEvent
           ? MIN_LATENESS_MS + MAX_DISORDER_MS + 1 + (random() % (MAX_LATENESS_MS - MIN_LATENESS_MS))
           : random() % (MAX_DISORDER_MS + 1);
       length = writeMilliseconds(chunk, length, FIRST_EVENT_MS + i - behindMs);

@@ -88,6 +88,6 @@ export function adAnalytics(env: StreamExecutionEnvironment, { eventsPath, adsPa
   counts.getSideOutput(late).sinkTo(FileSink.forFormat(join(outputPath, 'late'), jsonFormat<View>()));
   events
     .getSideOutput(malformed)
-    .map(({ line, column, message, bytes }) => ({ line, column, message, text: new TextDecoder().decode(bytes) }))
+    .map(({ line, column, offset, message, bytes }) => ({ line, column, offset, message, text: new TextDecoder().decode(bytes) }))
     .sinkTo(FileSink.forFormat(join(outputPath, 'malformed'), jsonFormat()));
 }

@@ -3,7 +3,8 @@
  *
  * Which events are late depends on the watermark when they arrive. The job's watermark follows the newest event, 5 s and
  * at most one second behind it. Events are at most 5 s behind the newest one, so that their window is open, or two
- * minutes and more, so that it is closed, whatever the watermark's step: the rule here needs no watermark at all.
+ * minutes and more, so that it is closed, whatever the watermark's step: the rule here needs no watermark at all. Where parallel
+ * readers share the file, the watermark follows the one that is behind, by less than the two minutes.
  */
 import { createReadStream } from 'node:fs';
 import { type Ad, MAX_DISORDER_MS } from './events.ts';

@@ -235,7 +235,7 @@ test('parallel readers of bytes share the rounds, or pieces that end where recor
     const driver = new SourceDriver(source, { parallelism });
     await driver.start();
     const values: string[][] = Array.from({ length: parallelism }, () => []);
-    const malformedLines = new Set<number>();
+    const malformedLines = new Set<number | undefined>();
     await driver.run(10, (batch, subtask) => {
       values[subtask]?.push(...batch.values);
       for (const { value } of batch.sideOutputs) malformedLines.add((value as MalformedRecord).line);
@@ -258,11 +258,13 @@ test('parallel readers of bytes share the rounds, or pieces that end where recor
 test('malformed records among bytes in memory fail, are skipped, or go to a side output', async () => {
   const bytes = bytesOf('a\n!b\nc\n!d');
   const tag = new OutputTag<MalformedRecord>('malformed');
-  const readAll = async (onMalformed: 'fail' | 'skip' | OutputTag<MalformedRecord>): Promise<[string[], number, number[]]> => {
+  const readAll = async (
+    onMalformed: 'fail' | 'skip' | OutputTag<MalformedRecord>,
+  ): Promise<[string[], number, (number | undefined)[]]> => {
     const driver = new SourceDriver(new BytesSource(bytes, lines, { onMalformed, repeat: 2, chunkBytes: 3 }));
     await driver.start();
     const values: string[] = [];
-    const side: number[] = [];
+    const side: (number | undefined)[] = [];
     await driver.run(1, (batch) => {
       values.push(...batch.values);
       side.push(...batch.sideOutputs.map((output) => (output.value as MalformedRecord).line));

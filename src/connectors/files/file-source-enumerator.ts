@@ -1,5 +1,10 @@
 /**
- * Finds the files of a source and gives them out: in order, on request, one at a time.
+ * Finds the files of a source and gives them, or pieces of them, out: in order, on request, one at a time.
+ *
+ * Readers of one file stay close together: a piece is given out only if all that is still to be read of the file, by any reader, begins at
+ * most one piece for each reader before it. So a reader that is slow holds back the watermark of a file in the order of time,
+ * and what windows behind it must keep, by a few pieces only. A reader that asks has read all that it was given; what readers
+ * have after a restore, they report.
  *
  * A bounded source looks once, at the start. A watching one looks again and again, and remembers the paths it has seen, each
  * of which is read once: the memory grows with the number of files ever seen. A file that appears must be complete, so
@@ -8,7 +13,7 @@
 import { MillraceError } from '../../common/index.ts';
 import type { SplitEnumerator, SplitEnumeratorContext } from '../../connector/index.ts';
 import { expandPath, type FileStatus, type FileSystem } from '../../filesystem/index.ts';
-import { type FileSourceSplit, splitOf } from './file-source-split.ts';
+import { type FileSourceSplit, type PlaceInFile, placeOf, splitsOf } from './file-source-split.ts';
 
 export interface FileSourceCheckpoint {
   /** Found, not assigned. */
@@ -25,11 +30,20 @@ export interface FileSourceEvent {
   readonly bytes: number;
 }
 
+/** From a reader to the enumerator: what a checkpoint gave it. */
+export interface RestoredSplitsEvent {
+  readonly type: 'RESTORED_SPLITS';
+  readonly splits: readonly PlaceInFile[];
+}
+
 export interface FileSourceEnumeratorOptions {
   readonly paths: readonly string[];
   readonly fileSystem: () => Promise<FileSystem>;
   /** Watches for new files if set. */
   readonly discoveryIntervalMs: number | undefined;
+  /** The size of the pieces of a file that can be cut. */
+  readonly maxSplitBytes: number;
+  readonly canBeCut: () => Promise<(path: string) => boolean>;
 }
 
 export class FileSourceEnumerator implements SplitEnumerator<FileSourceSplit, FileSourceCheckpoint> {
@@ -40,6 +54,8 @@ export class FileSourceEnumerator implements SplitEnumerator<FileSourceSplit, Fi
   #discovered: boolean;
   /** Readers that asked when there was nothing to give. */
   readonly #waiting: number[] = [];
+  /** By reader, what it was given since it asked last. */
+  readonly #reading = new Map<number, readonly PlaceInFile[]>();
 
   constructor(
     context: SplitEnumeratorContext<FileSourceSplit>,
@@ -67,7 +83,8 @@ export class FileSourceEnumerator implements SplitEnumerator<FileSourceSplit, Fi
     );
   }
 
-  async #discover(): Promise<FileStatus[]> {
+  /** By file, its splits; without the files that were seen before. */
+  async #discover(): Promise<FileSourceSplit[][]> {
     const fileSystem = await this.#options.fileSystem();
     const found: FileStatus[] = [];
     for (const path of this.#options.paths) {
@@ -92,16 +109,21 @@ export class FileSourceEnumerator implements SplitEnumerator<FileSourceSplit, Fi
           recoverable: false,
         });
       }
-      found.push(...files);
+      found.push(...files.filter((file) => !this.#seenPaths.has(file.path)));
     }
-    return found;
+    const canBeCut = await this.#options.canBeCut();
+    const isShared = this.#context.currentParallelism() > 1;
+    const maxBytes = (path: string): number =>
+      isShared && canBeCut(path) ? this.#options.maxSplitBytes : Number.POSITIVE_INFINITY;
+    return found.map((file) => splitsOf(file, maxBytes(file.path)));
   }
 
-  #add(files: readonly FileStatus[]): void {
-    for (const file of files) {
-      if (this.#seenPaths.has(file.path)) continue;
-      this.#seenPaths.add(file.path);
-      this.#splits.push(splitOf(file));
+  #add(files: readonly FileSourceSplit[][]): void {
+    for (const splits of files) {
+      const { path } = splits[0] as FileSourceSplit;
+      if (this.#seenPaths.has(path)) continue;
+      this.#seenPaths.add(path);
+      this.#splits.push(...splits);
     }
     this.#discovered = true;
     if (this.#options.discoveryIntervalMs === undefined) this.#seenPaths.clear();
@@ -116,7 +138,12 @@ export class FileSourceEnumerator implements SplitEnumerator<FileSourceSplit, Fi
     this.#context.sendEventToSourceReader(subtaskIndex, event);
   }
 
+  handleSourceEvent(subtaskIndex: number, event: unknown): void {
+    this.#reading.set(subtaskIndex, (event as RestoredSplitsEvent).splits);
+  }
+
   handleSplitRequest(subtaskIndex: number): void {
+    this.#reading.delete(subtaskIndex);
     this.#waiting.push(subtaskIndex);
     this.#serveWaiting();
   }
@@ -124,16 +151,32 @@ export class FileSourceEnumerator implements SplitEnumerator<FileSourceSplit, Fi
   #serveWaiting(): void {
     if (!this.#discovered) return;
     while (this.#waiting.length > 0) {
-      const split = this.#splits.shift();
+      const split = this.#splits[0];
       if (split === undefined && this.#options.discoveryIntervalMs !== undefined) return;
+      if (split !== undefined && this.#isTooFarAhead(split)) return;
       const subtaskIndex = this.#waiting.shift() as number;
-      if (split === undefined) this.#context.signalNoMoreSplits(subtaskIndex);
-      else this.#context.assignSplit(split, subtaskIndex);
+      if (split === undefined) {
+        this.#context.signalNoMoreSplits(subtaskIndex);
+        continue;
+      }
+      this.#splits.shift();
+      this.#reading.set(subtaskIndex, [placeOf(split)]);
+      this.#context.assignSplit(split, subtaskIndex);
     }
+  }
+
+  #isTooFarAhead(split: FileSourceSplit): boolean {
+    const { path, offset } = placeOf(split);
+    const limit = offset - this.#options.maxSplitBytes * this.#context.currentParallelism();
+    for (const places of this.#reading.values()) {
+      if (places.some((place) => place.path === path && place.offset < limit)) return true;
+    }
+    return false;
   }
 
   addSplitsBack(splits: readonly FileSourceSplit[], subtaskIndex: number): void {
     this.#splits = [...splits, ...this.#splits];
+    this.#reading.delete(subtaskIndex);
     const asked = this.#waiting.indexOf(subtaskIndex);
     if (asked >= 0) this.#waiting.splice(asked, 1);
     this.#serveWaiting();

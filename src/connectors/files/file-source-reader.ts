@@ -1,8 +1,13 @@
-/** Reads the files that the enumerator gives to one subtask, one at a time, and asks for the next when one is done. */
+/**
+ * Reads the files that the enumerator gives to one subtask, one at a time, and asks for the next when one is done.
+ *
+ * It does not ask earlier, although between two files it waits for about half a millisecond: a split that is assigned and not yet read
+ * holds back the watermark.
+ */
 import { toError } from '../../common/index.ts';
 import type { InputStatus, RecordBatch, SourceReader, SourceReaderContext } from '../../connector/index.ts';
-import type { FileSourceEvent } from './file-source-enumerator.ts';
-import type { FileSourceSplit } from './file-source-split.ts';
+import type { FileSourceEvent, RestoredSplitsEvent } from './file-source-enumerator.ts';
+import { type FileSourceSplit, placeOf } from './file-source-split.ts';
 import { FileSplitReader, type FileSplitReaderOptions } from './file-split-reader.ts';
 
 export class FileSourceReader<T> implements SourceReader<T, FileSourceSplit> {
@@ -39,7 +44,12 @@ export class FileSourceReader<T> implements SourceReader<T, FileSourceSplit> {
 
   start(): void {
     this.#bytesRestored = this.#queue.reduce((sum, { length }) => sum + length, 0);
-    if (this.#queue.length === 0) this.#context.sendSplitRequest();
+    if (this.#queue.length === 0) {
+      this.#context.sendSplitRequest();
+      return;
+    }
+    const event: RestoredSplitsEvent = { type: 'RESTORED_SPLITS', splits: this.#queue.map(placeOf) };
+    this.#context.sendSourceEventToCoordinator(event);
   }
 
   pollBatch(batch: RecordBatch<T>, maxRecords: number): InputStatus {
@@ -70,7 +80,7 @@ export class FileSourceReader<T> implements SourceReader<T, FileSourceSplit> {
 
   /** What was read is read: a file that does not close well is not worth failing for. */
   async #closeCurrent(reader: FileSplitReader<T>): Promise<void> {
-    const path = this.#currentId;
+    const { path } = reader;
     try {
       await reader.close();
     } catch (error) {

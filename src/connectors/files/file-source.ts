@@ -1,7 +1,7 @@
 /**
  * Reads files in any format: single files, folders, globs; compressed or not; once, or watching for new ones.
  *
- * A split is a file. What the settings say is fixed when the source is made: each method returns a changed copy.
+ * A split is a file, or, for parallel readers, a piece of a large one, if the format says where files can be cut. What the settings say is fixed when the source is made: each method returns a changed copy.
  */
 import { MillraceError } from '../../common/index.ts';
 import type {
@@ -16,6 +16,7 @@ import type {
 import { OutputTag } from '../../connector/index.ts';
 import type { FileReader, FileSystem } from '../../filesystem/index.ts';
 import { type Compression, compressionOf } from './compression.ts';
+import { openFilePiece } from './file-piece.ts';
 import { type FileSourceCheckpoint, FileSourceEnumerator } from './file-source-enumerator.ts';
 import { FileSourceReader } from './file-source-reader.ts';
 import type { FileSourceSplit } from './file-source-split.ts';
@@ -30,6 +31,7 @@ interface FileSourceSettings<T> {
   readonly chunkBytes: number;
   readonly readAheadChunks: number;
   readonly maxRecordBytes: number;
+  readonly maxSplitBytes: number;
   readonly fileSystem: () => Promise<FileSystem>;
   readonly compressions: () => Promise<readonly Compression[]>;
 }
@@ -62,6 +64,7 @@ export class FileSource<T> implements Source<T, FileSourceSplit, FileSourceCheck
       chunkBytes: 256 * 1024,
       readAheadChunks: 2,
       maxRecordBytes: 16 * 1024 * 1024,
+      maxSplitBytes: 2 * 1024 * 1024,
       fileSystem: loadLocalFileSystem,
       compressions: loadNodeCompressions,
     });
@@ -96,6 +99,20 @@ export class FileSource<T> implements Source<T, FileSourceSplit, FileSourceCheck
     return this.#with({ maxRecordBytes: positive('maxRecordBytes', maxRecordBytes) });
   }
 
+  /**
+   * Up to which size a file is read by one reader alone; 2 MiB by default. Larger ones are cut into pieces of this size, which
+   * parallel readers share, if the format's records end with a byte of their own (`recordEnd`: JSON lines and text, but not CSV, whose
+   * quoted fields may have line ends in them) and the file is not compressed. `Infinity` never cuts.
+   *
+   * Records of a piece keep their order, those of different pieces do not; at parallelism 1, no file is cut. Readers stay
+   * close together: with `n` of them, all that is being read of a file lies within `n + 1` pieces, so that the watermark of an input
+   * in the order of time is held back by no more than those. What is malformed behind the first piece is reported with its byte, not its line.
+   */
+  withMaxSplitBytes(maxSplitBytes: number): FileSource<T> {
+    if (maxSplitBytes === Number.POSITIVE_INFINITY) return this.#with({ maxSplitBytes });
+    return this.#with({ maxSplitBytes: Math.ceil(positive('maxSplitBytes', maxSplitBytes)) });
+  }
+
   /** Reads from `fileSystem` instead of the local disk. */
   withFileSystem(fileSystem: FileSystem): FileSource<T> {
     return this.#with({ fileSystem: async () => fileSystem });
@@ -122,8 +139,14 @@ export class FileSource<T> implements Source<T, FileSourceSplit, FileSourceCheck
     context: SplitEnumeratorContext<FileSourceSplit>,
     checkpoint: FileSourceCheckpoint | undefined,
   ): FileSourceEnumerator {
-    const { paths, fileSystem, discoveryIntervalMs } = this.#settings;
-    return new FileSourceEnumerator(context, { paths, fileSystem, discoveryIntervalMs }, checkpoint);
+    const { paths, fileSystem, discoveryIntervalMs, format, compressions } = this.#settings;
+    const { maxSplitBytes } = this.#settings;
+    const canBeCut = async (): Promise<(path: string) => boolean> => {
+      const known = await compressions();
+      return (path) => format.recordEnd !== undefined && compressionOf(path, known) === undefined;
+    };
+    const options = { paths, fileSystem, discoveryIntervalMs, maxSplitBytes, canBeCut };
+    return new FileSourceEnumerator(context, options, checkpoint);
   }
 
   createReader(context: SourceReaderContext): SourceReader<T, FileSourceSplit> {
@@ -145,7 +168,15 @@ export class FileSource<T> implements Source<T, FileSourceSplit, FileSourceCheck
       close: () => reader.close(),
     });
     const rawBytesRead = (): number => rawBytes;
-    if (compression === undefined) return { reader: counted(await fileSystem.open(path, position.offset)), rawBytesRead };
+    if (compression === undefined) {
+      if (!split.isCut && split.end === undefined) {
+        return { reader: counted(await fileSystem.open(path, position.offset)), position, rawBytesRead };
+      }
+      const { isCut = false, end = Number.POSITIVE_INFINITY } = split;
+      const recordEnd = this.#recordEnd(split);
+      const piece = await openFilePiece(fileSystem, { path, offset: position.offset, isCut, end, recordEnd });
+      return { reader: counted(piece), position: { ...position, offset: piece.start }, rawBytesRead };
+    }
     const reader = compression.decompress(counted(await fileSystem.open(path)), path);
     try {
       await skipBytes(reader, position.offset);
@@ -153,7 +184,18 @@ export class FileSource<T> implements Source<T, FileSourceSplit, FileSourceCheck
       await reader.close();
       throw error;
     }
-    return { reader, rawBytesRead };
+    return { reader, position, rawBytesRead };
+  }
+
+  #recordEnd({ path }: FileSourceSplit): number {
+    const { format } = this.#settings;
+    if (format.recordEnd !== undefined) return format.recordEnd;
+    throw new MillraceError(
+      'SOURCE_FAILED',
+      `The checkpoint has a piece of '${path}', but records of the format '${format.name}' end with no byte of their own. ` +
+        'Use the format that the checkpoint was made with, or start without the checkpoint.',
+      { context: { path }, recoverable: false },
+    );
   }
 }
 

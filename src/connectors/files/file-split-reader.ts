@@ -1,5 +1,5 @@
 /**
- * Reads one file: chunks from the read-ahead, through the decoder, into batches.
+ * Reads one file, or a piece of one: chunks from the read-ahead, through the decoder, into batches.
  *
  * A chunk rarely ends where a record does. What the decoder leaves over is put in front of the next chunk, into the room
  * kept there; when it is too long for that, both go into a larger buffer, which keeps growing while one record does not
@@ -32,8 +32,9 @@ const NO_BYTES = new Uint8Array(0);
 export class FileSplitReader<T> {
   readonly #split: FileSourceSplit;
   readonly #options: FileSplitReaderOptions<T>;
-  readonly #decoder: ChunkDecoder<T>;
   readonly #readAhead: ReadAhead;
+  /** Made when the file is open, because a piece of one finds out only then where it begins. */
+  #decoder: ChunkDecoder<T> | undefined;
   /** What is not decoded yet: `#buffer[#start .. #end)`. */
   #buffer: Uint8Array = NO_BYTES;
   #start = 0;
@@ -48,14 +49,15 @@ export class FileSplitReader<T> {
   constructor(split: FileSourceSplit, options: FileSplitReaderOptions<T>, metrics: SourceReaderMetrics, pool: Uint8Array[]) {
     this.#split = split;
     this.#options = options;
-    this.#decoder = new ChunkDecoder<T>(
-      { format: options.format, source: split.path, onMalformed: options.onMalformed, position: split.position },
-      metrics,
-    );
     this.#readAhead = new ReadAhead(
       async () => {
         try {
-          return await options.open(split);
+          const file = await options.open(split);
+          this.#decoder = new ChunkDecoder<T>(
+            { format: options.format, source: split.path, onMalformed: options.onMalformed, position: file.position },
+            metrics,
+          );
+          return file;
         } catch (error) {
           throw this.#readError(error);
         }
@@ -65,14 +67,18 @@ export class FileSplitReader<T> {
     );
   }
 
+  get path(): string {
+    return this.#split.path;
+  }
+
   /** Whether everything was polled. */
   get isDone(): boolean {
-    return this.#endDecoded && !this.#decoder.hasRecords;
+    return this.#endDecoded && !this.#decoder?.hasRecords;
   }
 
   /** Moves what is there into `batch`; `false` if nothing is there now. */
   poll(batch: RecordBatch<T>, maxRecords: number): boolean {
-    while (!this.#decoder.hasRecords) {
+    while (!this.#decoder?.hasRecords) {
       const chunk = this.#take();
       if (chunk !== undefined) {
         batch.bytes += chunk.rawBytes;
@@ -87,7 +93,7 @@ export class FileSplitReader<T> {
       }
     }
     batch.splitId = this.#split.splitId;
-    if (this.#decoder.hasRecords) this.#decoder.drain(batch, maxRecords);
+    if (this.#decoder?.hasRecords) this.#decoder.drain(batch, maxRecords);
     return true;
   }
 
@@ -96,7 +102,9 @@ export class FileSplitReader<T> {
   }
 
   snapshot(): FileSourceSplit {
-    return { ...this.#split, position: this.#decoder.position() };
+    if (this.#decoder === undefined) return this.#split;
+    const { isCut: _, ...split } = this.#split;
+    return { ...split, position: this.#decoder.position() };
   }
 
   close(): Promise<void> {
@@ -143,7 +151,8 @@ export class FileSplitReader<T> {
   }
 
   #decode(endOfInput: boolean): void {
-    const consumed = this.#decoder.decode(this.#buffer, this.#start, this.#end, endOfInput);
+    const decoder = this.#decoder as ChunkDecoder<T>;
+    const consumed = decoder.decode(this.#buffer, this.#start, this.#end, endOfInput);
     const left = this.#end - consumed;
     if (consumed > this.#start) {
       this.#start = consumed;
@@ -151,9 +160,16 @@ export class FileSplitReader<T> {
     } else if (left > this.#options.maxRecordBytes) {
       throw new MillraceError(
         'MALFORMED_RECORD',
-        `${this.#split.path}:${this.#decoder.line}: the record that begins here does not end within ${left} bytes, and ` +
+        `${decoder.place}: the record that begins here does not end within ${left} bytes, and ` +
           `maxRecordBytes is ${this.#options.maxRecordBytes}. Is this the right format for the file? If so, raise maxRecordBytes.`,
-        { context: { source: this.#split.path, line: this.#decoder.line, offset: this.#decoder.offset }, recoverable: false },
+        {
+          context: {
+            source: this.#split.path,
+            ...(decoder.line !== undefined && { line: decoder.line }),
+            offset: decoder.offset,
+          },
+          recoverable: false,
+        },
       );
     } else {
       this.#needed = Math.min(2 * left, this.#options.maxRecordBytes + 1);
@@ -163,10 +179,11 @@ export class FileSplitReader<T> {
 
   #readError(error: unknown): MillraceError {
     if (error instanceof MillraceError) return error;
+    const { offset } = this.#decoder ?? this.#split.position;
     return new MillraceError(
       'SOURCE_FAILED',
-      `Cannot read '${this.#split.path}' behind byte ${this.#decoder.offset}: ${toError(error).message}.`,
-      { cause: error, context: { path: this.#split.path, offset: this.#decoder.offset } },
+      `Cannot read '${this.#split.path}' behind byte ${offset}: ${toError(error).message}.`,
+      { cause: error, context: { path: this.#split.path, offset } },
     );
   }
 }

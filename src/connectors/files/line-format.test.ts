@@ -51,9 +51,13 @@ class LineDecoder implements StreamDecoder<string> {
   }
 }
 
-export function lineFormat(options: { readonly header?: boolean } = {}): DecodingFormat<string> & EncodingFormat<string> {
+/** @param options `canBeCut` says that records end with line ends */
+export function lineFormat(
+  options: { readonly header?: boolean; readonly canBeCut?: boolean } = {},
+): DecodingFormat<string> & EncodingFormat<string> {
   return {
     name: 'lines',
+    ...(options.canBeCut && { recordEnd: 10 }),
     header: options.header ? new TextEncoder().encode('title\n') : undefined,
     createDecoder: (context) => new LineDecoder(context, options.header === true),
     createEncoder: () => (value, sink) => {

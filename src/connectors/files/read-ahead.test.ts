@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { START_POSITION } from '../../connector/index.ts';
 import { ReadAhead } from './read-ahead.ts';
 
 test('a read-ahead goes on whenever its chunks are taken', async () => {
@@ -9,6 +10,7 @@ test('a read-ahead goes on whenever its chunks are taken', async () => {
     const readAhead = new ReadAhead(
       async () => ({
         reader: { read: async () => (left-- > 0 ? 1 : 0), close: async () => {} },
+        position: START_POSITION,
         rawBytesRead: () => 0,
       }),
       { chunkBytes: 64, chunks: 2 },

@@ -6,6 +6,7 @@
  * a record that straddles two chunks is copied once, and the chunks never are.
  */
 import { toError } from '../../common/index.ts';
+import type { DecodePosition } from '../../connector/index.ts';
 import type { FileReader } from '../../filesystem/index.ts';
 
 /** Data is at `buffer[start .. end)`. */
@@ -17,9 +18,12 @@ export interface Chunk {
   readonly rawBytes: number;
 }
 
-/** An open file, and how many bytes were taken from storage for it so far. */
+/** An open file. */
 export interface OpenFile {
   readonly reader: FileReader;
+  /** Where its first byte is in the input. */
+  readonly position: DecodePosition;
+  /** How many bytes were taken from storage for what was read so far. */
   rawBytesRead(): number;
 }
 
