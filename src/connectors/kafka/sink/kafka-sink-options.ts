@@ -2,7 +2,7 @@
 import { MillraceError } from '../../../common/index.ts';
 import type { DeliveryGuarantee, EncodingFormat } from '../../../connector/index.ts';
 import type { CompressionType } from '../batches/index.ts';
-import type { KafkaSecurity } from '../client/index.ts';
+import type { KafkaClientOptions, KafkaSecurity } from '../client/index.ts';
 import type { Partitioner } from './partitioner.ts';
 
 /** Bytes, or text that is written as UTF-8. */
@@ -64,8 +64,13 @@ export interface KafkaSinkOptions<T> {
   readonly lingerMs?: number;
   /** When more bytes than this wait to be acknowledged, the sink takes no more records; 33,554,432 by default. */
   readonly bufferBytes?: number;
-  /** A record that is not acknowledged after this time, with all retries, fails the task; 120,000 by default. */
+  /** A batch that is not acknowledged after this time, with all retries, fails the task; 120,000 by default. */
   readonly deliveryTimeoutMs?: number;
+  /** Time-outs and pauses of the client; see there. */
+  readonly client?: Pick<
+    KafkaClientOptions,
+    'connectTimeoutMs' | 'requestTimeoutMs' | 'retryTimeoutMs' | 'retryBackoffMs' | 'retryBackoffMaxMs' | 'metadataMaxAgeMs'
+  >;
 }
 
 /** Options with their defaults. */

@@ -91,8 +91,9 @@ export class KafkaSink<T> implements Sink<T, KafkaCommittable> {
   }
 
   #client({ clock, random, logger }: SinkInitContext): KafkaClient {
-    const { bootstrapServers, clientId, security } = this.#settings;
+    const { bootstrapServers, clientId, security, client } = this.#settings;
     return new KafkaClient({
+      ...client,
       bootstrapServers,
       ...(clientId !== undefined && { clientId }),
       ...(security && { security }),

@@ -27,6 +27,9 @@ const MAX_REQUEST_BYTES = 8 * 1024 * 1024;
 const RETRY_BACKOFF_MS = 50;
 const RETRY_BACKOFF_MAX_MS = 1_000;
 
+/** What a sender needs of the brokers. */
+export type SenderClient = Pick<KafkaClient, 'produce' | 'leaderOf' | 'invalidateMetadata' | 'addPartitionsToTxn'>;
+
 export interface RecordSenderOptions {
   readonly lingerMs: number;
   readonly bufferBytes: number;
@@ -58,7 +61,7 @@ export class RecordSender {
   bufferedBytes = 0;
   /** How long the last request took. */
   lastSendMs = 0;
-  readonly #client: KafkaClient;
+  readonly #client: SenderClient;
   readonly #options: RecordSenderOptions;
   readonly #clock: Clock;
   /** Those that are not empty. */
@@ -75,7 +78,7 @@ export class RecordSender {
   #error: Error | undefined;
   #closed = false;
 
-  constructor(client: KafkaClient, options: RecordSenderOptions) {
+  constructor(client: SenderClient, options: RecordSenderOptions) {
     this.#client = client;
     this.#options = options;
     this.#clock = options.clock;
