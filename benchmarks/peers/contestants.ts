@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Contestant, RunSettings } from './contestant.ts';
-import { type JavaProgram, javaProgram, pythonEnvironment } from './install.ts';
+import { type JavaProgram, javaProgram, millracePackage, pythonEnvironment } from './install.ts';
 
 const HERE = import.meta.dirname;
 
@@ -57,7 +57,18 @@ function pythonContestant(
   };
 }
 
+let millraceProgram = '';
+const millrace: Contestant = {
+  name: 'millrace',
+  about: 'this repository, built as it is published',
+  async prepare() {
+    millraceProgram ||= join(millracePackage(join(HERE, 'millrace')), 'yahoo.ts');
+  },
+  command: ({ heapMb }) => [process.execPath, `--max-old-space-size=${heapMb}`, millraceProgram],
+};
+
 export const CONTESTANTS: readonly Contestant[] = [
+  millrace,
   javaContestant('flink', 'Apache Flink 2.3.0, DataStream API in Java, local cluster in one process', OPENED),
   javaContestant('kafka-streams', 'Kafka Streams 4.3.1, state in memory with changelog, counts written as they change'),
   javaContestant('spark', 'Spark Structured Streaming 4.2.0, local mode, micro-batches, append mode', OPENED),

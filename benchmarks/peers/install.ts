@@ -2,15 +2,18 @@
  * Gets the peers: Java programs by Maven, Python packages by pip into a virtual environment. All goes into the cache folder of the test
  * services, outside of the repository, once per version of what is built.
  */
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import process from 'node:process';
 import { promisify } from 'node:util';
 import { findJava, findProgram } from '../../test/services/maven.ts';
 import { cached } from '../../test/services/tool-cache.ts';
 
 const HERE = import.meta.dirname;
+const ROOT = join(HERE, '../..');
 
 export interface JavaProgram {
   readonly java: string;
@@ -33,6 +36,27 @@ export async function javaProgram(name: string): Promise<JavaProgram> {
   const sources = [...sourcesIn(join(HERE, 'java-common')), ...sourcesIn(join(HERE, name, 'src'))];
   const built = await cached(`peers/${name}-${digest([pom, ...sources])}`, (folder) => maven('compile', `-Dout=${folder}`));
   return { java, classPath: `${join(built, 'classes')}:${join(jars, '*')}` };
+}
+
+/**
+ * A temporary folder that has the package as users get it, and the programs of `programs`, which use it. It lasts as long as this process.
+ */
+export function millracePackage(programs: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-peers-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const modules = join(folder, 'node_modules');
+  const installed = join(modules, 'millrace');
+  mkdirSync(installed, { recursive: true });
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  writeFileSync(join(installed, 'package.json'), JSON.stringify(manifest));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  for (const name of [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)]) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
+    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+  }
+  execFileSync(process.execPath, [join(ROOT, 'scripts', 'bundle.ts'), join(installed, 'dist')]);
+  cpSync(programs, folder, { recursive: true });
+  return folder;
 }
 
 /** A virtual environment with the requirements (`name==version`). @returns the path of its Python */

@@ -9,7 +9,8 @@ export function report(outcomes: readonly Outcome[]): string {
   const absent = outcomes
     .filter(({ absence }) => absence !== undefined)
     .map(({ contestant, absence }) => `- ${contestant} did not take part: ${absence}`);
-  return [catchUpTable(outcomes), ...rates.map((rate) => latencyTable(outcomes, rate)), absent.join('\n')]
+  const failed = outcomes.flatMap(({ failures }) => failures.map((failure) => `- ${failure}`));
+  return [catchUpTable(outcomes), ...rates.map((rate) => latencyTable(outcomes, rate)), absent.join('\n'), failed.join('\n')]
     .filter((part) => part !== '')
     .join('\n\n');
 }

@@ -128,6 +128,8 @@ export class Topics {
         { name: 'retention.ms', value: '-1' },
       ],
     });
+    // The controller has it; the broker learns of it a little later, and until then knows no such topic.
+    while (!(await this.admin.listTopics()).includes(name)) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
   /** Deletes the topic, and all that were named after it by whoever used it. */

@@ -33,14 +33,17 @@ export interface RunOptions {
   readonly probe?: string;
   /** Called when the contestant has been started; what it returns is awaited before the run can end. */
   readonly meanwhile?: (results: Results, running: RunningContestant) => Promise<void>;
-  /** How long to wait when nothing comes. */
-  readonly patienceMs?: number;
 }
+
+/** How long to wait for the first result. */
+const START_PATIENCE_MS = 180_000;
+/** How long to wait for more when the results are not complete. */
+const PATIENCE_MS = 30_000;
 
 let runs = 0;
 
 export async function runContestant(contestant: Contestant, stage: Stage, results: Results, options: RunOptions): Promise<Run> {
-  const { input, mode, probe = '', meanwhile = () => Promise.resolve(), patienceMs = 180_000 } = options;
+  const { input, mode, probe = '', meanwhile = () => Promise.resolve() } = options;
   const output = `results-${process.pid}-${String(++runs).padStart(4, '0')}`;
   const folder = mkdtempSync(join(tmpdir(), `millrace-peer-${contestant.name}-`));
   await stage.topics.create(output, { partitions: 1, appendTime: true });
@@ -56,7 +59,8 @@ export async function runContestant(contestant: Contestant, stage: Stage, result
     aside.catch(() => {});
     let next = 0n;
     let newsMs = Date.now();
-    while (!(others && results.isComplete) && !running.hasEnded && Date.now() - newsMs < patienceMs) {
+    const patienceMs = (): number => (results.lines === 0 ? START_PATIENCE_MS : PATIENCE_MS);
+    while (!(others && results.isComplete) && !running.hasEnded && Date.now() - newsMs < patienceMs()) {
       const fetched = await broker.fetch(output, 0, next, 200);
       for (const value of fetched.values) results.add(value);
       if (fetched.values.length > 0 || !others) newsMs = Date.now();

@@ -37,6 +37,8 @@ export interface Outcome {
   readonly catchUp: readonly CatchUp[];
   /** One for each rate and round. */
   readonly latency: readonly Latency[];
+  /** Runs that could not be measured. */
+  readonly failures: readonly string[];
 }
 
 const SEED = 20_151_218;
@@ -64,27 +66,33 @@ export async function runYahoo(contestants: readonly Contestant[], options: Yaho
     await storeCampaigns(redis.port);
     const full = await fill(stage, options);
     for (let round = 0; round < rounds; round++) {
-      for (const { contestant, catchUp } of inTurn(present, round)) {
-        const measured = await measureCatchUp(contestant, stage, full);
-        catchUp.push(measured);
-        log(`round ${round + 1}, ${contestant.name}: ${describeCatchUp(measured)}`);
+      for (const { contestant, catchUp, failures } of inTurn(present, round)) {
+        const title = `catch-up, round ${round + 1}, ${contestant.name}`;
+        await attempt(title, failures, log, async () => {
+          const measured = await measureCatchUp(contestant, stage, full);
+          catchUp.push(measured);
+          return describeCatchUp(measured);
+        });
       }
     }
     await topics.deleteAll(full.name);
     for (const perSecond of options.rates) {
       for (let round = 0; round < rounds; round++) {
-        for (const { contestant, latency } of inTurn(present, round)) {
+        for (const { contestant, latency, failures } of inTurn(present, round)) {
           const { warmupSeconds, seconds } = options;
-          const measured = await measureLatency(contestant, stage, { perSecond, warmupSeconds, seconds, seed: SEED });
-          latency.push(measured);
-          log(`round ${round + 1}, ${contestant.name} at ${perSecond}/s: ${describeLatency(measured)}`);
+          const title = `${perSecond} events/s, round ${round + 1}, ${contestant.name}`;
+          await attempt(title, failures, log, async () => {
+            const measured = await measureLatency(contestant, stage, { perSecond, warmupSeconds, seconds, seed: SEED });
+            latency.push(measured);
+            return describeLatency(measured);
+          });
         }
       }
     }
   } finally {
     await topics.close();
     await redis.stop();
-    await kafka.stop();
+    await kafka.kill('SIGTERM');
   }
   return outcomes.map(({ contestant, ...rest }) => ({ contestant: contestant.name, about: contestant.about, ...rest }));
 }
@@ -94,13 +102,14 @@ interface Entry {
   readonly absence?: string;
   readonly catchUp: CatchUp[];
   readonly latency: Latency[];
+  readonly failures: string[];
 }
 
 async function prepare(contestants: readonly Contestant[], log: (line: string) => void): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (const contestant of contestants) {
     log(`preparing ${contestant.name}`);
-    const entry = { contestant, catchUp: [], latency: [] };
+    const entry = { contestant, catchUp: [], latency: [], failures: [] };
     try {
       await contestant.prepare();
       entries.push(entry);
@@ -110,6 +119,23 @@ async function prepare(contestants: readonly Contestant[], log: (line: string) =
     }
   }
   return entries;
+}
+
+/** A run that fails is told and left out: the others of a long series need not be measured anew. */
+async function attempt(
+  title: string,
+  failures: string[],
+  log: (line: string) => void,
+  measure: () => Promise<string>,
+): Promise<void> {
+  try {
+    log(`${title}: ${await measure()}`);
+  } catch (error) {
+    const { message, cause } = error as Error;
+    const failure = `${title}: could not be measured: ${message}${cause === undefined ? '' : ` (${(cause as Error).message})`}`;
+    failures.push(failure);
+    log(failure);
+  }
 }
 
 /** Another one begins each round: who runs behind whom should not decide. */
