@@ -4,10 +4,10 @@
  */
 
 import { type CanonicalKey, decodeKey, encodeKey } from './key-encoding.ts';
-import type { MergingState, NamespacedState } from './keyed-state-backend.ts';
+import type { MergingState, NamespacedState, NamespacedValueState } from './keyed-state-backend.ts';
 import type { StateFamily } from './state-family.ts';
 import type { AggregateFunction } from './state-functions.ts';
-import type { AggregatingState, ListState, MapState, ReducingState, ValueState } from './states.ts';
+import type { AggregatingState, ListState, MapState, ReducingState } from './states.ts';
 
 class HeapState implements NamespacedState {
   protected readonly family: StateFamily;
@@ -20,6 +20,10 @@ class HeapState implements NamespacedState {
 
   clear(): void {
     this.family.write(this.slot, undefined);
+  }
+
+  hasValue(): boolean {
+    return this.family.read(this.slot) !== undefined;
   }
 
   setCurrentNamespace(namespace: string): void {
@@ -60,7 +64,7 @@ class HeapState implements NamespacedState {
   }
 }
 
-export class HeapValueState<T> extends HeapState implements ValueState<T> {
+export class HeapValueState<T> extends HeapState implements NamespacedValueState<T> {
   private readonly defaultValue: () => T | undefined;
 
   constructor(family: StateFamily, slot: number, defaultValue: () => T | undefined = noValue) {
@@ -71,6 +75,11 @@ export class HeapValueState<T> extends HeapState implements ValueState<T> {
   value(): T | undefined {
     const value = this.family.read(this.slot) as T | undefined;
     return value === undefined ? this.defaultValue() : value;
+  }
+
+  ownValue(copy: (value: T) => T): T | undefined {
+    const value = this.family.read(this.slot) as T | undefined;
+    return value === undefined ? undefined : copy(value);
   }
 
   update(value: T | undefined): void {

@@ -22,6 +22,7 @@ export type {
   KeyGroupBytes,
   MergingState,
   NamespacedState,
+  NamespacedValueState,
   StateMeta,
 } from './keyed-state-backend.ts';
 export { readSections } from './keyed-state-format.ts';

@@ -26,6 +26,8 @@ import type { InternalTimerQueue } from './timer-queue.ts';
 
 /** What state with namespaces can do besides. */
 export interface NamespacedState extends State {
+  /** Whether the current key has a value in the current namespace. Reads none of it. */
+  hasValue(): boolean;
   /** All reads and writes of this state object go to `namespace` from now on; other state objects are not affected. */
   setCurrentNamespace(namespace: string): void;
   /**
@@ -38,6 +40,14 @@ export interface NamespacedState extends State {
   clearNamespace(namespace: string): void;
   /** The namespaces in which some key has a value. */
   namespaces(): readonly string[];
+}
+
+export interface NamespacedValueState<T> extends ValueState<T>, NamespacedState {
+  /**
+   * The value as the caller's own, to be changed and kept: one that nobody else has, or what `copy` makes of it. `undefined`
+   * without a value, also if there is a default. Costs less than `value` where many keys are read once.
+   */
+  ownValue(copy: (value: T) => T): T | undefined;
 }
 
 /** State that session windows can merge. */
@@ -100,7 +110,7 @@ export interface KeyedStateBackend {
    * The same with namespaces. Time to live is refused here: the state of a window ends with its window.
    * @throws MillraceError as `getPartitionedState`
    */
-  getNamespacedState<T>(descriptor: ValueStateDescriptor<T>): ValueState<T> & NamespacedState;
+  getNamespacedState<T>(descriptor: ValueStateDescriptor<T>): NamespacedValueState<T>;
   getNamespacedState<T>(descriptor: ListStateDescriptor<T>): ListState<T> & MergingState;
   getNamespacedState<K, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V> & NamespacedState;
   getNamespacedState<T>(descriptor: ReducingStateDescriptor<T>): ReducingState<T> & MergingState;

@@ -287,6 +287,112 @@ export function keyedStateContract(name: string, makeBackend: BackendMaker): voi
       assert.equal(b.entryCount('list'), 3);
     });
 
+    test('whether a key has a value is known of every kind, before, between and after changes', () => {
+      const b = make();
+      const states = {
+        v: b.getNamespacedState(value()),
+        l: b.getNamespacedState(list()),
+        m: b.getNamespacedState(map()),
+        s: b.getNamespacedState(sum()),
+        a: b.getNamespacedState(avg()),
+      };
+      const all = Object.values(states);
+      for (const state of all) state.setCurrentNamespace('w');
+      for (let i = 0; i < 3000; i++) {
+        b.setCurrentKey(i);
+        assert.deepEqual(
+          all.map((state) => state.hasValue()),
+          [false, false, false, false, false],
+        );
+        states.v.update({ i });
+        states.l.add(i);
+        states.m.put(i, i);
+        states.s.add(i);
+        states.a.add(i);
+        if (i % 3 === 0) for (const state of all) state.clear();
+      }
+      for (const state of all) {
+        const seen: number[] = [];
+        state.forEachKeyInNamespace('w', (key) => {
+          seen.push(key);
+          assert.ok(state.hasValue());
+          b.setCurrentKey(key - (key % 3));
+          assert.equal(state.hasValue(), false);
+          b.setCurrentKey(key);
+          state.setCurrentNamespace('other');
+          assert.equal(state.hasValue(), false);
+          state.setCurrentNamespace('w');
+          if (key % 3 === 2) state.clear();
+          assert.equal(state.hasValue(), key % 3 === 1);
+        });
+        assert.equal(seen.length, 2000);
+        b.setCurrentKey(2999);
+        assert.equal(state.hasValue(), false);
+        b.setCurrentKey(2998);
+        assert.equal(state.hasValue(), true);
+      }
+    });
+
+    test('an own value is the newest, and the caller may change it', () => {
+      const b = make();
+      const v = b.getNamespacedState(new ValueStateDescriptor<{ n: number }>('value', { defaultValue: { n: -1 } }));
+      const own = (): { n: number } | undefined => v.ownValue(structuredClone);
+      const change = (): void => {
+        const value = own();
+        if (value !== undefined) value.n += 1000;
+      };
+      v.setCurrentNamespace('w');
+      for (let i = 0; i < 3000; i++) {
+        b.setCurrentKey(i);
+        assert.equal(own(), undefined);
+        v.update({ n: i });
+        change();
+        assert.deepEqual(own(), { n: i });
+      }
+      v.forEachKeyInNamespace('w', (key) => {
+        change();
+        assert.deepEqual([v.value(), own()], [{ n: key }, { n: key }]);
+        (v.value() as { n: number }).n = key + 1;
+        assert.deepEqual(own(), { n: key + 1 });
+        change();
+        v.update({ n: key + 2 });
+        assert.deepEqual(own(), { n: key + 2 });
+        if (key % 2 === 0) v.clear();
+        assert.deepEqual(own(), key % 2 === 0 ? undefined : { n: key + 2 });
+      });
+      for (let i = 0; i < 3000; i++) {
+        b.setCurrentKey(i);
+        change();
+        assert.deepEqual([v.value(), own()?.n], i % 2 === 0 ? [{ n: -1 }, undefined] : [{ n: i + 2 }, i + 2]);
+      }
+    });
+
+    test('a value that was set while its key is visited is read again, whatever else was processed in between', () => {
+      const b = make();
+      const v = b.getNamespacedState(value());
+      const set = (key: number, content: unknown): void => {
+        b.setCurrentKey(key);
+        v.setCurrentNamespace('w');
+        v.update(content);
+      };
+      for (let key = 0; key < 6000; key++) set(key, { key, text: 'before' });
+      let visits = 0;
+      v.forEachKeyInNamespace('w', (key) => {
+        if (key >= 3) return;
+        visits++;
+        v.update(key === 0 ? undefined : { key, text: 'after!' });
+        for (let other = 1000; other < 6000; other++) set(other, { key: other, text: key });
+        b.setCurrentKey(key);
+        assert.deepEqual([v.hasValue(), v.value()], key === 0 ? [false, undefined] : [true, { key, text: 'after!' }]);
+        set(key, { key, text: 'last' });
+      });
+      assert.equal(visits, 3);
+      for (let key = 0; key < 3; key++) {
+        b.setCurrentKey(key);
+        assert.deepEqual(v.value(), { key, text: 'last' });
+      }
+    });
+
     test('merging combines sources into the target for the current key only', () => {
       const b = make();
       const l = b.getNamespacedState(list());

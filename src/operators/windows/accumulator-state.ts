@@ -5,6 +5,7 @@
  * Lists of elements are list state, so that adding one does not write all of them again.
  */
 import { type KeyedStateBackend, ListStateDescriptor, type NamespacedState, ValueStateDescriptor } from '../../state/index.ts';
+import { copyData } from './copy-data.ts';
 import { EMPTY, type WindowAggregate } from './window-aggregate.ts';
 import type { WindowOperation } from './window-operation.ts';
 
@@ -14,6 +15,8 @@ export interface AccumulatorState {
   select(namespace: string): void;
   /** `EMPTY` if there is none. It belongs to the state: copy it if anyone may change it. */
   read(): unknown;
+  /** The same, but the caller's own. */
+  own(): unknown;
   write(accumulator: unknown): void;
   add(value: unknown): void;
   clear(): void;
@@ -27,13 +30,16 @@ export function accumulatorState(
 ): AccumulatorState {
   if (contents.kind === 'ELEMENTS') {
     const state = backend.getNamespacedState(new ListStateDescriptor<unknown>(name));
+    const read = (): unknown => {
+      const elements = [...state.get()];
+      return elements.length === 0 ? EMPTY : elements;
+    };
     return {
       state,
       select: (namespace) => state.setCurrentNamespace(namespace),
-      read: () => {
-        const elements = [...state.get()];
-        return elements.length === 0 ? EMPTY : elements;
-      },
+      read,
+      // Off the heap, elements are decoded anew at each reading.
+      own: backend.keepsStateOffHeap ? read : () => copyData(read()),
       write: (elements) => state.update(elements as unknown[]),
       add: (value) => state.add(value),
       clear: () => state.clear(),
@@ -46,6 +52,10 @@ export function accumulatorState(
     select: (namespace) => state.setCurrentNamespace(namespace),
     read: () => {
       const held = state.value();
+      return held === undefined ? EMPTY : held[0];
+    },
+    own: () => {
+      const held = state.ownValue(copyData);
       return held === undefined ? EMPTY : held[0];
     },
     write: (accumulator) => state.update([accumulator]),

@@ -11,7 +11,6 @@
 import type { Counter } from '../../metrics/index.ts';
 import type { KeyedStateBackend } from '../../state/index.ts';
 import { MIN_WATERMARK, type OperatorContext, type StreamOperator } from '../operator.ts';
-import { copyData } from './copy-data.ts';
 import {
   freeName,
   SESSIONS,
@@ -166,7 +165,7 @@ export class StoredSessionWindowOperator implements StreamOperator {
   private emit(session: StoredSession): void {
     const { accumulators } = this.state;
     accumulators.select(String(session.name));
-    this.emitter.emit(session.start, session.end, this.backend.currentCanonicalKey, copyData(accumulators.read()));
+    this.emitter.emit(session.start, session.end, this.backend.currentCanonicalKey, accumulators.own());
   }
 
   /** Puts the current key into an earlier span, if one of its sessions is due before the span in which it stands. */

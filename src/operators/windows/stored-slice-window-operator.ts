@@ -2,11 +2,11 @@
  * Aligned windows whose slices are in keyed state: for state backends that hold more than fits on the heap.
  *
  * Nothing on the heap grows with the number of keys; what is known here is which slices there are. A sliding window is
- * merged when it fires, slice by slice: a key is taken up at the oldest slice of the window that has it.
+ * merged when it fires, slice by slice: a key is taken up at the oldest slice of the window that has it. Whether a slice has a key
+ * is looked up without reading its value, so each value is read once for each of its windows.
  */
 
 import { AlignedWindowOperator } from './aligned-window-operator.ts';
-import { copyData } from './copy-data.ts';
 import { EMPTY } from './window-aggregate.ts';
 import { refuseTimestamp } from './window-assigner.ts';
 
@@ -42,9 +42,8 @@ export class StoredSliceWindowOperator extends AlignedWindowOperator {
     for (const [i, slice] of slices.entries()) {
       const name = this.nameOf(slice);
       accumulators.state.forEachKeyInNamespace(name, () => {
-        const isFirst = !slices.slice(0, i).some((older) => this.read(older) !== EMPTY);
-        if (isFirst) this.emitFirst(window, backend.currentCanonicalKey, this.merged(slices.slice(i)));
-        accumulators.select(name);
+        for (let older = 0; older < i; older++) if (this.has(slices[older] as number)) return;
+        this.emitFirst(window, backend.currentCanonicalKey, this.merged(slices, i));
       });
     }
   }
@@ -59,20 +58,20 @@ export class StoredSliceWindowOperator extends AlignedWindowOperator {
   }
 
   /** Of the current key, in the order of time; the caller may change it. */
-  private merged(slices: readonly number[]): unknown {
+  private merged(slices: readonly number[], from = 0): unknown {
+    const { accumulators, aggregate } = this;
     let merged: unknown = EMPTY;
-    for (const slice of slices) {
-      const accumulator = this.read(slice);
-      if (accumulator === EMPTY) continue;
-      const own = copyData(accumulator);
-      merged = merged === EMPTY ? own : this.aggregate.merge(merged, own);
+    for (let i = from; i < slices.length; i++) {
+      accumulators.select(this.nameOf(slices[i] as number));
+      const own = accumulators.own();
+      if (own !== EMPTY) merged = merged === EMPTY ? own : aggregate.merge(merged, own);
     }
     return merged;
   }
 
-  private read(slice: number): unknown {
+  private has(slice: number): boolean {
     this.accumulators.select(this.nameOf(slice));
-    return this.accumulators.read();
+    return this.accumulators.state.hasValue();
   }
 
   private slicesOf(window: number): number[] {

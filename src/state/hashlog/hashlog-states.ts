@@ -1,8 +1,8 @@
 /** The states of the `hashlog` backend, as functions get them. */
 import { decodeKey, encodeKey } from '../key-encoding.ts';
-import type { MergingState, NamespacedState } from '../keyed-state-backend.ts';
+import type { MergingState, NamespacedState, NamespacedValueState } from '../keyed-state-backend.ts';
 import type { AggregateFunction } from '../state-functions.ts';
-import type { AggregatingState, ListState, MapState, ReducingState, ValueState } from '../states.ts';
+import type { AggregatingState, ListState, MapState, ReducingState } from '../states.ts';
 import type { ListAccess } from './list-access.ts';
 import type { MapAccess } from './map-access.ts';
 import type { StateAccess } from './state-access.ts';
@@ -17,6 +17,10 @@ class HashlogState<A extends StateAccess> implements NamespacedState {
 
   clear(): void {
     this.access.write(undefined);
+  }
+
+  hasValue(): boolean {
+    return this.access.hasValue();
   }
 
   setCurrentNamespace(namespace: string): void {
@@ -57,7 +61,7 @@ class HashlogState<A extends StateAccess> implements NamespacedState {
   }
 }
 
-export class HashlogValueState<T> extends HashlogState<ValueCells> implements ValueState<T> {
+export class HashlogValueState<T> extends HashlogState<ValueCells> implements NamespacedValueState<T> {
   private readonly defaultValue: () => T | undefined;
 
   constructor(access: ValueCells, defaultValue: () => T | undefined = noValue) {
@@ -68,6 +72,10 @@ export class HashlogValueState<T> extends HashlogState<ValueCells> implements Va
   value(): T | undefined {
     const value = this.access.read() as T | undefined;
     return value === undefined ? this.defaultValue() : value;
+  }
+
+  ownValue(copy: (value: T) => T): T | undefined {
+    return this.access.readOwn(copy as (content: unknown) => unknown) as T | undefined;
   }
 
   update(value: T | undefined): void {
@@ -156,6 +164,10 @@ export class HashlogMapState<K, V> implements MapState<K, V>, NamespacedState {
 
   clear(): void {
     this.map.clear();
+  }
+
+  hasValue(): boolean {
+    return this.map.cells.hasValue();
   }
 
   setCurrentNamespace(namespace: string): void {

@@ -98,7 +98,7 @@ export class ListAccess extends StateAccess {
     return table.values.find(this.current.tag, body, body.length);
   }
 
-  protected override adopt(): void {}
+  protected override offer(): void {}
 
   private remove(): void {
     const { table } = this;

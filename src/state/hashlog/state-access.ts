@@ -51,13 +51,20 @@ export abstract class StateAccess {
         this.store.forEachKey(table, (key, tag, location, value) => {
           current.canonical = key;
           this.setNamespace(namespace);
-          if (table.values.holds(tag, location)) this.adopt(table, location, value);
+          this.offer(table, location, table.values.holds(tag, location) ? value : undefined);
           if (this.isPresent(table)) visit(decodeKey(key));
         });
       });
     } finally {
+      this.offer(table, 0, undefined);
       this.setNamespace(before);
     }
+  }
+
+  /** Whether the current key has a value in the current namespace. */
+  hasValue(): boolean {
+    const { table } = this;
+    return table !== undefined && this.isPresent(table);
   }
 
   /** The table of the current namespace, if there is one. @throws MillraceError `ILLEGAL_STATE` without a current key */
@@ -74,8 +81,8 @@ export abstract class StateAccess {
     return this.selected;
   }
 
-  /** Whether the current key has a value. */
+  /** Whether the current key has a value; it is not read. */
   protected abstract isPresent(table: StateTable): boolean;
-  /** Takes the value of the current key, if it is of use; its bytes have been read anyway. */
-  protected abstract adopt(table: StateTable, location: number, value: BinaryReader): void;
+  /** The bytes of the current key's value have been read anyway, if there are any: they hold until the next call. */
+  protected abstract offer(table: StateTable, location: number, value: BinaryReader | undefined): void;
 }

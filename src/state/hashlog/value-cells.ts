@@ -42,6 +42,15 @@ class Cell {
   moves = 0;
 }
 
+/** A value whose bytes are at hand, since all keys are gone over. */
+interface Offer {
+  readonly table: StateTable;
+  readonly key: CanonicalKey;
+  readonly location: number;
+  /** At the value, behind the key. */
+  readonly reader: BinaryReader;
+}
+
 export interface ValueCellsOptions {
   readonly codec: ContentCodec;
   /** What is stored instead of a content that is large, after its parts were put elsewhere. */
@@ -56,6 +65,7 @@ export class ValueCells extends StateAccess {
   private last = new Cell();
   private readonly writer = new BinaryWriter();
   private readonly reader = new BinaryReader(new Uint8Array(0));
+  private offered: Offer | undefined = undefined;
   private cachedBytes = 0;
   /** Of what `encode` returned last. */
   private keyLength = 0;
@@ -76,6 +86,20 @@ export class ValueCells extends StateAccess {
       cell.state = HANDED_OUT;
     }
     return content;
+  }
+
+  /** The content without a place in the cache: decoded for the caller, or what `copy` makes of one that is in the cache. */
+  readOwn(copy: (content: unknown) => unknown): unknown {
+    const { table } = this;
+    if (table === undefined) return undefined;
+    const cell = this.knownCell(table);
+    if (cell !== undefined) return cell.content === undefined ? undefined : copy(cell.content);
+    const offer = this.takeOffer(table);
+    if (offer !== undefined) return this.options.codec.decode(offer.reader);
+    const { current, reader } = this;
+    const keyLength = this.encodeKey(current.canonical as CanonicalKey);
+    if (!this.locate(table, current.tag, keyLength)) return undefined;
+    return this.options.codec.decode(reader);
   }
 
   /** The content that was read has been changed in place. */
@@ -109,18 +133,36 @@ export class ValueCells extends StateAccess {
   }
 
   protected override isPresent(table: StateTable): boolean {
-    const cell = this.cellIn(table);
-    if (!cell.loaded) this.load(cell, table);
-    return cell.content !== undefined;
+    const cell = this.knownCell(table);
+    if (cell !== undefined) return cell.content !== undefined;
+    const { offered, current } = this;
+    if (offered?.table === table && offered.key === current.canonical) return true;
+    const keyLength = this.encodeKey(current.canonical as CanonicalKey);
+    return table.values.find(current.tag, this.writer.rawBytes, keyLength);
   }
 
-  protected override adopt(table: StateTable, location: number, value: BinaryReader): void {
-    const cell = this.cellIn(table);
-    if (cell.loaded) return;
-    const keyLength = value.position;
-    cell.content = this.options.codec.decode(value);
-    cell.loaded = true;
-    this.remember(cell, location, table.values.units, keyLength);
+  protected override offer(table: StateTable, location: number, reader: BinaryReader | undefined): void {
+    this.offered = reader && { table, key: this.current.canonical as CanonicalKey, location, reader };
+  }
+
+  /** What is offered of the current key, if it is still so; once. Its size is that of the index. */
+  private takeOffer(table: StateTable): Offer | undefined {
+    const { offered, current } = this;
+    if (offered?.table !== table || offered.key !== current.canonical) return undefined;
+    this.offered = undefined;
+    return table.values.holds(current.tag, offered.location) ? offered : undefined;
+  }
+
+  /** The cell of the current key, if it has one and its content is known. */
+  private knownCell(table: StateTable): Cell | undefined {
+    const key = this.current.canonical as CanonicalKey;
+    const cell = this.cells[this.placeOf(table)];
+    return cell !== undefined && cell.key === key && cell.table === table && cell.loaded ? cell : undefined;
+  }
+
+  private placeOf({ values }: StateTable): number {
+    const { tag } = this.current;
+    return (tag ^ (tag >>> 16) ^ Math.imul(values.table, 0x9e3779b1)) & (CELLS - 1);
   }
 
   private cellIn(table: StateTable): Cell {
@@ -128,7 +170,7 @@ export class ValueCells extends StateAccess {
     const key = this.current.canonical as CanonicalKey;
     if (last.key === key && last.table === table) return last;
     const { tag } = this.current;
-    const place = (tag ^ (tag >>> 16) ^ Math.imul(table.values.table, 0x9e3779b1)) & (CELLS - 1);
+    const place = this.placeOf(table);
     let cell = this.cells[place];
     if (cell === undefined) this.cells[place] = cell = new Cell();
     if (cell.key !== key || cell.table !== table) {
@@ -148,21 +190,35 @@ export class ValueCells extends StateAccess {
   }
 
   private load(cell: Cell, table: StateTable): void {
-    const { writer, reader } = this;
-    const { log } = this.store.context;
-    writer.truncate(0);
-    encodeValue(writer, cell.key);
-    const keyLength = writer.position;
-    const { values } = table;
-    if (!values.find(cell.tag, writer.rawBytes, keyLength)) {
-      cell.loaded = true;
+    const { options } = this;
+    cell.loaded = true;
+    const offer = this.takeOffer(table);
+    if (offer !== undefined) {
+      const keyLength = offer.reader.position;
+      cell.content = options.codec.decode(offer.reader);
+      this.remember(cell, offer.location, table.values.units, keyLength);
       return;
     }
-    log.locate(values.location, values.units);
-    reader.reset(log.bytes, log.start + HEADER_BYTES + keyLength, log.start + values.units * UNIT_BYTES);
-    cell.content = this.options.codec.decode(reader);
-    cell.loaded = true;
-    this.remember(cell, values.location, values.units, keyLength);
+    const keyLength = this.encodeKey(cell.key as CanonicalKey);
+    if (!this.locate(table, cell.tag, keyLength)) return;
+    cell.content = options.codec.decode(this.reader);
+    this.remember(cell, table.values.location, table.values.units, keyLength);
+  }
+
+  /** Sets the reader to the value of the key that `writer` holds. */
+  private locate({ values }: StateTable, tag: number, keyLength: number): boolean {
+    // What `find` compared is located.
+    if (!values.find(tag, this.writer.rawBytes, keyLength)) return false;
+    const { log } = this.store.context;
+    this.reader.reset(log.bytes, log.start + HEADER_BYTES + keyLength, log.start + values.units * UNIT_BYTES);
+    return true;
+  }
+
+  /** The length of the key. */
+  private encodeKey(key: CanonicalKey): number {
+    this.writer.truncate(0);
+    encodeValue(this.writer, key);
+    return this.writer.position;
   }
 
   private remember(cell: Cell, location: number, units: number, keyLength: number): void {
@@ -187,6 +243,7 @@ export class ValueCells extends StateAccess {
 
   private flush(cell: Cell): void {
     const table = cell.table as StateTable;
+    if (cell.key === this.offered?.key) this.offered = undefined;
     if (table.dropped) {
       cell.state = CLEAN;
       return;
