@@ -115,19 +115,30 @@ export const sort: Scenario = {
   },
 };
 
-/** Nothing but timers: one for each record, at a time of its own; half a visit later. */
+/** A timer for each record, at a time of its own, half a visit later; until then, a payload waits with it. */
 export const timers: Scenario = {
   visits: 1,
-  payloadChars: 0,
+  payloadChars: 1000,
   payloadsPerKey: 0.5,
-  build(items, { keys }, seen) {
+  build(items, { keys, payloadChars }, seen) {
+    let payloads: ValueState<string>;
+    let last = -1;
     return keyed(items, {
-      processElement({ index }, { timerService }) {
+      open(context) {
+        payloads = context.getState(new ValueStateDescriptor<string>('payloads'));
+      },
+      processElement({ index, payload }, { timerService }) {
         seen();
+        payloads.update(payload);
         timerService.registerEventTimeTimer(index + Math.ceil(keys / 2));
       },
       onTimer(timestamp, context, out) {
-        out.collect(hashOf(context.getCurrentKey(), timestamp));
+        const key = context.getCurrentKey();
+        check(timestamp > last, key);
+        check(payloads.value() === payloadOf(timestamp - Math.ceil(keys / 2), payloadChars), key);
+        last = timestamp;
+        payloads.clear();
+        out.collect(hashOf(key, timestamp));
       },
     });
   },
@@ -156,5 +167,6 @@ function hashInOrder(seed: number, indexes: readonly number[]): number {
 }
 
 function check(isRight: boolean, key: number): void {
-  if (!isRight) throw new Error(`The state of key ${key} is not what was written last.`);
+  if (!isRight)
+    throw new Error(`The state of key ${key} is not what was written last, or its timer fires at another time than it should.`);
 }

@@ -15,7 +15,7 @@ const STATE_BYTES = 24 * MIB;
 const folder = mkdtempSync(join(tmpdir(), 'millrace-large-state-test-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const NAMES: readonly ScenarioName[] = ['value', 'tumbling', 'sort'];
+const NAMES: readonly ScenarioName[] = ['value', 'tumbling', 'sort', 'timers'];
 
 describe('a job whose state is larger than its memory', () => {
   for (const scenario of NAMES) {

@@ -21,13 +21,10 @@ export type ScenarioName = keyof typeof SCENARIOS;
 
 export const SCENARIO_NAMES = Object.keys(SCENARIOS) as ScenarioName[];
 
-/** What a timer counts for, as it has no payload: its key, its time and its place in the order. */
-const TIMER_BYTES = 24;
-
 /** So many keys that there are `stateBytes` of payloads in state when there is most, not counting what the engine adds. */
 export function workloadOf(name: ScenarioName, stateBytes: number): Workload {
   const { visits, payloadChars, payloadsPerKey } = SCENARIOS[name];
   // Even, so that windows that are a part of all records begin and end at whole milliseconds.
-  const keys = 2 * Math.ceil(stateBytes / ((payloadChars || TIMER_BYTES) * payloadsPerKey) / 2);
+  const keys = 2 * Math.ceil(stateBytes / (payloadChars * payloadsPerKey) / 2);
   return { keys, visits, payloadChars };
 }
