@@ -11,8 +11,10 @@
  * all others in the span of their position, so one look-up tells whether a timer is registered; no span is empty. Timers on the
  * heap are not state: snapshots have them by `freeze`.
  *
- * Memory: up to `nearLimit` timers on the heap, each taken from the managed memory as `NEAR_TIMER_BYTES`; for each other one, about 20
- * bytes of an index in managed memory, and a record of 32 bytes and more (by key and namespace), in memory or on disk.
+ * Memory: up to `nearLimit` timers on the heap, each taken from the managed memory as `NEAR_TIMER_BYTES`; for each other one, 20 to
+ * 40 bytes of an index, which is always in memory, and a record of 32 bytes and more (by key and namespace), in memory or on disk.
+ * Against the queue of the `hashmap` backend, a million timers are added at 0.8 (in the order of time) to 0.3 (all at one time) of
+ * the rate, and fired at 0.6 to 1.5 of it; as long as all are near, there is hardly a difference.
  */
 import { invariant } from '../../common/index.ts';
 import { BinaryReader, BinaryWriter } from '../../serialization/index.ts';
