@@ -8,7 +8,7 @@
  *
  * A connection whose answer did not come in time may still carry commands that Redis has not read. Before anything is sent again, the server
  * is told to close it: otherwise an old value could arrive after a newer one. The id of a connection is only good for one
- * life of the server, so this is done only if it is the same.
+ * life of the server, so this is done only if it is the same; and only if the user may use INFO and CLIENT.
  *
  * The client library reconnects and sends again by itself, out of order where a pipeline was half answered. All of that is
  * switched off: each of its objects lives as long as one connection.
@@ -155,8 +155,8 @@ export class RedisConnection {
     });
     try {
       await redis.connect();
-      const runId = /^run_id:(\w+)/m.exec(await redis.info('server').catch(() => ''))?.[1];
-      const clientId = await redis.client('ID').catch(() => undefined);
+      const runId = /^run_id:(\w+)/m.exec((await unlessForbidden(redis.info('server'))) ?? '')?.[1];
+      const clientId = await unlessForbidden(redis.client('ID'));
       await this.#closeAbandoned(redis, runId);
       if (this.#closed) throw new Error('the connection is closed');
       const session: Session = { redis, clientId, runId };
@@ -182,12 +182,7 @@ export class RedisConnection {
   async #closeAbandoned(redis: Redis, runId: string | undefined): Promise<void> {
     const old = this.#abandoned;
     if (old?.clientId !== undefined && runId !== undefined && old.runId === runId) {
-      await redis.client('KILL', 'ID', old.clientId).catch((error: unknown) => {
-        if (!isReply(error)) throw error;
-        this.#platform.logger.log('warn', `Redis at ${this.#address} does not close a connection that was given up.`, {
-          error: error.message,
-        });
-      });
+      await unlessForbidden(redis.client('KILL', 'ID', old.clientId));
     }
     this.#abandoned = undefined;
   }
@@ -214,6 +209,8 @@ export class RedisConnection {
       retryStrategy: () => null,
       maxRetriesPerRequest: null,
       enableOfflineQueue: false,
+      // A server that is still loading says so, and is asked again.
+      enableReadyCheck: false,
       autoResendUnfulfilledCommands: false,
     };
   }
@@ -244,11 +241,13 @@ export class RedisConnection {
 
   /** A refusal that will not change is told as such; all else is for another attempt. */
   #explained(error: unknown, command: RedisCommand | undefined): unknown {
-    if (!isReply(error) || TRY_AGAIN.test(error.message)) return error;
-    // A transaction that is refused as a whole says behind it which commands it was about.
-    const { message, previousErrors: [first] = [] } = error;
+    if (!isReply(error)) return error;
+    // A transaction that is refused as a whole says behind it which of its commands were.
+    const first = error.previousErrors?.[0];
+    const { message } = first ?? error;
+    if (TRY_AGAIN.test(message)) return error;
     const what = command === undefined ? (first?.command.name.toUpperCase() ?? 'a transaction') : describeCommand(command);
-    return new MillraceError(this.#failure, `Redis at ${this.#address} refuses ${what}: ${first?.message ?? message}.`, {
+    return new MillraceError(this.#failure, `Redis at ${this.#address} refuses ${what}: ${message}.`, {
       context: { redis: this.#address, command: what },
     });
   }
@@ -259,6 +258,16 @@ type ReplyError = Error & { readonly previousErrors?: readonly (Error & { readon
 /** Whether this is Redis' own answer, and not a failure on the way. */
 function isReply(error: unknown): error is ReplyError {
   return error instanceof Error && error.name === 'ReplyError';
+}
+
+/** The reply; undefined if this user may not ask for it. */
+async function unlessForbidden<T>(reply: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reply;
+  } catch (error) {
+    if (isReply(error) && error.message.startsWith('NOPERM')) return undefined;
+    throw error;
+  }
 }
 
 function toArgument(argument: string | number | Uint8Array): string | number | Buffer {

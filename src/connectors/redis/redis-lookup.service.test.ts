@@ -53,8 +53,8 @@ test('keys that are asked for in one turn are one MGET, each key once', async ()
 });
 
 test('fields of hashes are asked for by HGET, and no two pairs of key and field are taken for one', async () => {
-  await client.hset('ab', 'c', 'first');
-  await client.hset('a', 'bc', 'second');
+  await client.hset('hash-ab', 'c', 'first');
+  await client.hset('hash-a', 'bc', 'second');
   const { lookup, ask } = await open<string, string>({
     key: (value) => value.split('/')[0] as string,
     field: (value) => value.split('/')[1] as string,
@@ -62,7 +62,7 @@ test('fields of hashes are asked for by HGET, and no two pairs of key and field 
     result: (_, found) => found ?? 'nothing',
   });
   for (let round = 0; round < 2; round++) {
-    assert.deepEqual(await Promise.all(['ab/c', 'a/bc', 'abc/'].map(ask)), [['first'], ['second'], ['nothing']]);
+    assert.deepEqual(await Promise.all(['hash-ab/c', 'hash-a/bc', 'hash-abc/'].map(ask)), [['first'], ['second'], ['nothing']]);
   }
   await lookup.close();
 });

@@ -216,8 +216,9 @@ test('a connection that was given up is closed before anything is sent again: no
   await driver.close();
 });
 
-test('TLS, a user and a password from where they are kept', async () => {
+test('TLS, a user and a password from where they are kept', async (t) => {
   const secured = await startRedis({ tls: true, user: { username: 'alice', password: 'wonder-land-1' }, password: 'other-1' });
+  t.after(() => secured.stop());
   process.env.MILLRACE_REDIS_TEST = 'wonder-land-1';
   const connection = {
     port: secured.tls?.port,
@@ -246,7 +247,14 @@ test('TLS, a user and a password from where they are kept', async () => {
   const untrusting = new SinkDriver(sinkOf(command, {}, { ...connection, tls: true }));
   await assert.rejects(untrusting.start(), { code: 'SINK_FAILED', message: /self-signed certificate/ });
   delete process.env.MILLRACE_REDIS_TEST;
-  await secured.stop();
+
+  // One who may write, but not ask about the server and its connections.
+  const admin = new Redis(secured.port, { password: 'other-1' });
+  await admin.call('ACL', 'SETUSER', 'writer', 'on', '>pen-1', '~*', '-@all', '+set', '+select');
+  const password = (): string => 'pen-1';
+  await new SinkDriver(sinkOf(command, {}, { port: secured.port, username: 'writer', password })).runAll([2]);
+  assert.equal(await admin.get('k'), '2');
+  admin.disconnect();
 });
 
 test('a job writes all of its records', async () => {

@@ -108,11 +108,10 @@ class RedisSinkWriter<T> implements SinkWriter<T> {
   }
 
   async flush(): Promise<void> {
-    do {
-      this.#send();
-      await this.#sending;
-      if (this.#error !== undefined) throw this.#error;
-    } while (this.#filling.length > 0);
+    this.#send();
+    // What comes back from one batch sends the next one.
+    while (this.#sending !== undefined) await this.#sending;
+    if (this.#error !== undefined) throw this.#error;
   }
 
   close(): Promise<void> {
