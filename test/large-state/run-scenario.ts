@@ -52,6 +52,8 @@ const POLL_MS = 50;
 
 interface Run {
   readonly exitCode: number | null;
+  /** By this program; a job may also die of its own, of too little memory. */
+  readonly killed: boolean;
   readonly log: string;
   readonly checkpoints: number;
   readonly peakRssBytes: number;
@@ -67,7 +69,7 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioOut
   try {
     const job = { scenario, workload, memoryBytes, managedBytes, checkpointIntervalMs, folder };
     const runs = [await run(job, killAfter)];
-    const crashed = killAfter !== undefined && runs[0]?.exitCode === null;
+    const crashed = runs[0]?.killed ?? false;
     if (crashed) runs.push(await run({ ...job, restorePath: await newestCheckpoint(folder) }, undefined));
     const last = runs[runs.length - 1] as Run;
     const digest = last.result?.digest;
@@ -116,7 +118,10 @@ function run(job: JobOptions, killAfter: number | undefined): Promise<Run> {
   const killIfDue = (): void => {
     if (killAfter !== undefined && done >= killAfter && checkpoints > 0) kill();
   };
-  const kill = (): void => void child.kill('SIGKILL');
+  let killed = false;
+  const kill = (): void => {
+    killed = child.kill('SIGKILL') || killed;
+  };
   process.once('exit', kill);
   const poll = setInterval(() => {
     peakRssBytes = Math.max(peakRssBytes, peakRssOf(child.pid));
@@ -139,7 +144,7 @@ function run(job: JobOptions, killAfter: number | undefined): Promise<Run> {
     child.on('close', (exitCode) => {
       clearInterval(poll);
       process.off('exit', kill);
-      resolve({ exitCode, log, checkpoints, peakRssBytes, result });
+      resolve({ exitCode, killed: killed && exitCode === null, log, checkpoints, peakRssBytes, result });
     });
   });
 }
