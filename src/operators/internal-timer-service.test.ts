@@ -91,42 +91,54 @@ test('a processing-time timer fires when its millisecond is over', async () => {
   await harness.close();
 });
 
-test('timers that are waiting go into snapshots and fire after a restore', async () => {
-  const before = await OperatorHarness.open<Command, string>(commander());
-  before.processElement(at('a', 10));
-  before.processElement({ key: 'b', run: (timers) => timers.registerProcessingTimeTimer(100) });
-  const restored = [await before.snapshot()];
-  await before.close();
-  const harness = await OperatorHarness.open<Command, string>(commander(), { restored });
-  harness.processWatermark(10);
-  harness.advanceProcessingTime(200);
-  assert.deepEqual(harness.takeValues(), ['a@10 EVENT_TIME', 'b@100 PROCESSING_TIME']);
-  await harness.close();
-});
+for (const stateBackend of ['hashmap', 'hashlog'] as const) {
+  test(`timers that are waiting go into snapshots and fire after a restore, ${stateBackend}`, async () => {
+    const before = await OperatorHarness.open<Command, string>(commander(), { stateBackend });
+    for (let time = 10; time < 60; time++) before.processElement(at('a', time));
+    before.processElement({
+      key: 'b',
+      run: (timers) => {
+        for (let time = 100; time < 150; time++) timers.registerProcessingTimeTimer(time);
+      },
+    });
+    const restored = [await before.snapshot()];
+    await before.close();
+    const harness = await OperatorHarness.open<Command, string>(commander(), { restored, stateBackend });
+    harness.processWatermark(100);
+    harness.advanceProcessingTime(200);
+    const fifty = Array.from({ length: 50 }, (_, i) => i);
+    assert.deepEqual(harness.takeValues(), [
+      ...fifty.map((i) => `a@${10 + i} EVENT_TIME`),
+      ...fifty.map((i) => `b@${100 + i} PROCESSING_TIME`),
+    ]);
+    await harness.close();
+  });
 
-test('a key whose old subtask was ahead of the new one fires nothing for times that it knew already', async () => {
-  const harness = await ParallelHarness.open<Command, string>(commander(), { parallelism: 2 });
-  const keys = ['a', 'b', 'c', 'd', 'e'];
-  const ahead = keys.filter((key) => harness.subtaskOf(key) === harness.subtasks[0]);
-  const behind = keys.filter((key) => !ahead.includes(key));
-  assert.ok(ahead.length > 0 && behind.length > 0);
-  harness.subtasks[0]?.processWatermark(100);
-  await harness.rescale(1);
-  const seen = new Map<string, number>();
-  for (const key of keys) {
-    harness.processElement({ key, run: (timers) => void seen.set(key, timers.currentWatermark()) });
-    harness.processElement(at(key, 50));
-  }
-  assert.deepEqual([...seen.values()].sort(), [...behind.map(() => Number.NEGATIVE_INFINITY), ...ahead.map(() => 100)]);
-  const fired = (keysThatFire: readonly string[]) => keysThatFire.map((key) => `${key}@50 EVENT_TIME`);
-  harness.processWatermark(60);
-  assert.deepEqual(harness.takeValues(), fired(behind));
-  harness.processWatermark(100);
-  assert.deepEqual(harness.takeValues(), []);
-  harness.processWatermark(101);
-  assert.deepEqual(harness.takeValues(), fired(ahead));
-  await harness.close();
-});
+  test(`a key whose old subtask was ahead of the new one fires nothing for times that it knew already, ${stateBackend}`, async () => {
+    const harness = await ParallelHarness.open<Command, string>(commander(), { parallelism: 2, stateBackend });
+    // More timers than 'hashlog' has on the heap here.
+    const keys = Array.from({ length: 60 }, (_, i) => `key ${i}`);
+    const ahead = keys.filter((key) => harness.subtaskOf(key) === harness.subtasks[0]);
+    const behind = keys.filter((key) => !ahead.includes(key));
+    assert.ok(ahead.length > 0 && behind.length > 0);
+    harness.subtasks[0]?.processWatermark(100);
+    await harness.rescale(1);
+    const seen = new Map<string, number>();
+    for (const key of keys) {
+      harness.processElement({ key, run: (timers) => void seen.set(key, timers.currentWatermark()) });
+      harness.processElement(at(key, 50));
+    }
+    assert.deepEqual([...seen.values()].sort(), [...behind.map(() => Number.NEGATIVE_INFINITY), ...ahead.map(() => 100)]);
+    const fired = (keysThatFire: readonly string[]) => keysThatFire.map((key) => `${key}@50 EVENT_TIME`);
+    harness.processWatermark(60);
+    assert.deepEqual(harness.takeValues().sort(), fired(behind).sort());
+    harness.processWatermark(100);
+    assert.deepEqual(harness.takeValues(), []);
+    harness.processWatermark(101);
+    assert.deepEqual(harness.takeValues().sort(), fired(ahead).sort());
+    await harness.close();
+  });
+}
 
 test('whatever is registered and deleted, timers fire as a sorted set would have it', async () => {
   const step = fc.oneof(
