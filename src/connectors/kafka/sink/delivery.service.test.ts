@@ -8,7 +8,7 @@ import { sinkContract } from '../../../connector/index.ts';
 import { jsonFormat } from '../../../formats/index.ts';
 import { KafkaBatchReader, KafkaBatchWriter, loadBatchCodecs, readHeaders } from '../batches/index.ts';
 import type { KafkaSinkOptions } from './kafka-sink-options.ts';
-import { checkpoint, type Driver, eventually, isMillraceError, KeptLog, SinkRig, writeAndFlush } from './sink-rig.test.ts';
+import { checkpoint, type Driver, isMillraceError, KeptLog, SinkRig, writeAndFlush } from './sink-rig.test.ts';
 
 const AT_LEAST_ONCE: Partial<KafkaSinkOptions<string>> = { deliveryGuarantee: 'AT_LEAST_ONCE' };
 const numbered = (count: number, from = 0): string[] => Array.from({ length: count }, (_, i) => `value ${from + i}`);
@@ -18,7 +18,10 @@ describe('a Kafka sink', () => {
   before(async () => {
     kafka = await startKafka({ own: true, proxied: true });
   });
-  after(() => kafka.stop());
+  after(async () => {
+    await kafka.proxied?.proxy.close();
+    await kafka.kill();
+  });
 
   const withRig = async (partitions: number, body: (rig: SinkRig) => Promise<void>): Promise<void> => {
     const rig = new SinkRig(kafka, await createTopic(kafka, 'delivery', { partitions }));
@@ -272,7 +275,10 @@ describe('a Kafka sink whose broker is killed', () => {
   before(async () => {
     kafka = await startKafka({ own: true });
   });
-  after(() => kafka.stop());
+  after(async () => {
+    await kafka.proxied?.proxy.close();
+    await kafka.kill();
+  });
 
   test('at least once: what is written before, during and after is there, in order', { timeout: 120_000 }, async () => {
     const rig = new SinkRig(kafka, await createTopic(kafka, 'killed', { partitions: 2 }));

@@ -28,7 +28,10 @@ for (const transactionVersion of [2, 1] as const) {
     before(async () => {
       kafka = await startKafka({ own: true, transactionVersion });
     });
-    after(() => kafka.stop());
+    after(async () => {
+      await kafka.proxied?.proxy.close();
+      await kafka.kill();
+    });
 
     const withRig = async (partitions: number, body: (rig: SinkRig) => Promise<void>): Promise<void> => {
       const rig = new SinkRig(kafka, await createTopic(kafka, 'exactly-once', { partitions }));

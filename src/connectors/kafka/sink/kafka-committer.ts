@@ -19,12 +19,15 @@ const NOT_OPEN: ReadonlySet<KafkaErrorName | undefined> = new Set<KafkaErrorName
   'TRANSACTIONAL_ID_NOT_FOUND',
 ]);
 
+/** What a committer needs of the brokers. */
+export type CommitterClient = Pick<KafkaClient, 'endTxn' | 'describeTransactions' | 'close'>;
+
 export class KafkaCommitter implements Committer<KafkaCommittable> {
-  readonly #client: KafkaClient;
+  readonly #client: CommitterClient;
   readonly #logger: Logger;
   readonly #onLost: 'fail' | 'continue';
 
-  constructor(client: KafkaClient, logger: Logger, onLostTransaction: 'fail' | 'continue') {
+  constructor(client: CommitterClient, logger: Logger, onLostTransaction: 'fail' | 'continue') {
     this.#client = client;
     this.#logger = logger;
     this.#onLost = onLostTransaction;

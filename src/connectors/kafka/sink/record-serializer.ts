@@ -38,20 +38,19 @@ export class RecordSerializer<T> {
 
   serialize(record: T): void {
     const { key, headers } = this.#options;
-    this.key = key === undefined ? null : bytesOf(key(record), this.#keyBuffer, 'key');
+    this.key = key === undefined ? null : bytesOf(key(record) ?? null, this.#keyBuffer, 'key');
     this.value = this.#valueOf(record);
     this.headers = headers === undefined ? undefined : headersOf(headers(record));
   }
 }
 
-function bytesOf(from: KafkaBytes | null | undefined, buffer: GrowingByteSink, part: string): Uint8Array | null {
+function bytesOf(from: KafkaBytes | null, buffer: GrowingByteSink, part: string): Uint8Array | null {
   if (typeof from === 'string') {
     buffer.clear();
     buffer.writeString(from);
     return buffer.bytes.subarray(0, buffer.length);
   }
-  if (from === null || from === undefined) return null;
-  if (from instanceof Uint8Array) return from;
+  if (from === null || from instanceof Uint8Array) return from;
   throw new MillraceError(
     'NOT_SERIALIZABLE',
     `The ${part} of a record for Kafka must be bytes (Uint8Array), text or null, but the function for it returned a value of type ${typeof from}.`,
