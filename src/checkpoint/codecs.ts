@@ -57,6 +57,9 @@ export function optional<T>(codec: Codec<T>): Codec<T | undefined> {
   };
 }
 
+/** Within a struct: a field that this version of the format does not have. */
+export const absent: Codec<undefined> = { write: () => {}, read: () => undefined };
+
 export function list<T>(codec: Codec<T>): Codec<readonly T[]> {
   return {
     write(writer, values) {

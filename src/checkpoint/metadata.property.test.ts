@@ -76,11 +76,35 @@ test('every single bit that flips, and every cut, is found', async () => {
 
 test('metadata of a newer version is refused with the version, and not called damaged', async () => {
   const { content, checkpoint } = await sampleContent();
-  assert.equal(content[8], 1, 'the version stands behind the magic');
+  assert.equal(content[8], 2, 'the version stands behind the magic');
   assert.throws(
-    () => decodeMetadata(sealed(content.with(8, 2)), checkpoint.externalPath),
+    () => decodeMetadata(sealed(content.with(8, 3)), checkpoint.externalPath),
     (error) => error instanceof MillraceError && error.code === 'STATE_FAILED' && error.message.includes('newer version'),
   );
+});
+
+test('metadata of the first version, which knew of no watermarks in flight, is read', () => {
+  const written =
+    '4d494c4c5243484b013b070002610262000000000000f03f0000000000000040010278010279027a0180010001000001000101010100010002020300000000000010400103204bdd6f';
+  const { operators, checkpointId } = decodeMetadata(Uint8Array.from(Buffer.from(written, 'hex')), FOLDER);
+  assert.equal(checkpointId, 7);
+  assert.deepEqual(operators, [
+    {
+      operatorId: 'x',
+      uid: 'y',
+      name: 'z',
+      parallelism: 1,
+      maxParallelism: 128,
+      subtasks: [
+        {
+          operator: { kind: 'INLINE', bytes: Uint8Array.of(1) },
+          inFlight: [{ edge: 0, producerSubtask: 1, records: { kind: 'INLINE', bytes: Uint8Array.of(2, 3) } }],
+          watermark: 4,
+          finished: true,
+        },
+      ],
+    },
+  ]);
 });
 
 test('bytes that a stranger wrote decode to metadata or are found damaged, whatever they are', async () => {

@@ -6,7 +6,15 @@
  * had written it: every number is bounded, every file name checked (`layout.ts`).
  */
 import { MillraceError } from '../common/index.ts';
-import type { CompletedCheckpoint, InFlightState, OperatorCheckpoint, OperatorSubtaskState } from '../protocol/index.ts';
+import type {
+  ChannelTime,
+  CompletedCheckpoint,
+  InFlightState,
+  InputEdge,
+  InputTime,
+  OperatorCheckpoint,
+  OperatorSubtaskState,
+} from '../protocol/index.ts';
 import { BinaryReader, BinaryWriter, crc32, type TypeInformation } from '../serialization/index.ts';
 import type {
   IncrementalKeyedStateHandle,
@@ -18,18 +26,20 @@ import type {
   StateKind,
   StateMeta,
 } from '../state/index.ts';
-import { bool, bytes, type Codec, flag, float64, list, oneOf, optional, struct, text, uint, union } from './codecs.ts';
+import { absent, bool, bytes, type Codec, flag, float64, list, oneOf, optional, struct, text, uint, union } from './codecs.ts';
 import { METADATA_FILE, relativeFile, resolveFile } from './layout.ts';
 
 /** 'MILLRCHK' */
 const MAGIC = Uint8Array.of(0x4d, 0x49, 0x4c, 0x4c, 0x52, 0x43, 0x48, 0x4b);
-const VERSION = 1;
+/** 2: what the inputs of a task had said of event time, and what fed it. */
+const VERSION = 2;
+const OLDEST_VERSION = 1;
 const CHECKSUM_BYTES = 4;
 
 /** @throws MillraceError `STATE_FAILED` if it refers to a file that it must not refer to */
 export function encodeMetadata(checkpoint: CompletedCheckpoint): Uint8Array {
   const body = new BinaryWriter(4096);
-  checkpointCodec(checkpoint.externalPath).write(body, checkpoint);
+  checkpointCodec(checkpoint.externalPath, VERSION).write(body, checkpoint);
   const writer = new BinaryWriter(body.position + 64);
   writer.writeBytes(MAGIC);
   writer.writeVarUint(VERSION);
@@ -46,7 +56,8 @@ export function encodeMetadata(checkpoint: CompletedCheckpoint): Uint8Array {
  */
 export function decodeMetadata(content: Uint8Array, folder: string): CompletedCheckpoint {
   try {
-    return { ...checkpointCodec(folder).read(bodyOf(content)), externalPath: folder };
+    const { version, body } = bodyOf(content);
+    return { ...checkpointCodec(folder, version).read(body), externalPath: folder };
   } catch (error) {
     if (error instanceof MillraceError && error.code === 'STATE_FAILED') throw error;
     const why = error instanceof Error ? error.message : String(error);
@@ -59,7 +70,7 @@ export function decodeMetadata(content: Uint8Array, folder: string): CompletedCh
   }
 }
 
-function bodyOf(content: Uint8Array): BinaryReader {
+function bodyOf(content: Uint8Array): { readonly version: number; readonly body: BinaryReader } {
   const reader = new BinaryReader(content);
   if (content.length < MAGIC.length || MAGIC.some((byte) => reader.readByte() !== byte)) {
     throw new MillraceError('CORRUPT_DATA', 'It does not begin as the metadata of a checkpoint does.');
@@ -71,19 +82,21 @@ function bodyOf(content: Uint8Array): BinaryReader {
   for (const byte of reader.readBytes(CHECKSUM_BYTES).toReversed()) checksum = checksum * 256 + byte;
   if (checksum !== crc32(checked)) throw new MillraceError('CORRUPT_DATA', 'Its checksum does not fit.');
   if (reader.remaining > 0) throw reader.corrupt('something follows behind the end');
-  if (version !== VERSION) {
+  if (version < OLDEST_VERSION) throw reader.corrupt(`there is no version ${version}`);
+  if (version > VERSION) {
     throw new MillraceError(
       'STATE_FAILED',
-      `The checkpoint was written by a newer version of Millrace: its metadata has the format ${version}, and this version reads ${VERSION}. Start it with that version.`,
+      `The checkpoint was written by a newer version of Millrace: its metadata has the format ${version}, and this version reads those up to ${VERSION}. Start it with that version.`,
       { context: { version }, recoverable: false },
     );
   }
-  return new BinaryReader(body);
+  return { version, body: new BinaryReader(body) };
 }
 
 type Data = CompletedCheckpoint;
 
-function checkpointCodec(folder: string): Codec<Omit<Data, 'externalPath'>> {
+function checkpointCodec(folder: string, version: number): Codec<Omit<Data, 'externalPath'>> {
+  const since2 = <T>(codec: Codec<T>): Codec<T | undefined> => (version >= 2 ? optional(codec) : absent);
   const file: Codec<string> = {
     write: (writer, path) => text.write(writer, relativeFile(folder, path)),
     read(reader) {
@@ -120,6 +133,7 @@ function checkpointCodec(folder: string): Codec<Omit<Data, 'externalPath'>> {
     timers: optional(handle),
     operator: optional(handle),
     inFlight: optional(list(struct<InFlightState>({ edge: uint, producerSubtask: uint, records: handle }))),
+    inputTime: since2(inputTime),
     watermark: float64,
     finished: flag,
   });
@@ -130,6 +144,7 @@ function checkpointCodec(folder: string): Codec<Omit<Data, 'externalPath'>> {
     parallelism: uint,
     maxParallelism: uint,
     coordinator: optional(handle),
+    inputs: since2(list(inputEdge)),
     subtasks: list(subtask),
   });
   return struct<Omit<Data, 'externalPath'>>({
@@ -178,6 +193,12 @@ const typeVariants = union<'kind', AnyType>('kind', {
 });
 const typeFields = list(struct<{ name: string; type: AnyType }>({ name: text, type: typeInformation }));
 
+const inputTime = struct<InputTime>({
+  emitted: float64,
+  idle: bool,
+  channels: list(struct<ChannelTime>({ edge: uint, producerSubtask: uint, watermark: float64, idle: bool, ended: bool })),
+});
+const inputEdge = struct<InputEdge>({ operatorId: text, sideOutput: optional(text), input: uint, partitioner: text });
 const keyGroupRange = struct<KeyGroupRange>({ start: uint, end: uint });
 const keyGroupOffset = struct<KeyGroupOffset>({ keyGroup: uint, offset: uint, length: uint, crc32: uint });
 const stateMeta = struct<StateMeta>({

@@ -127,11 +127,20 @@ export async function writeState(output: CheckpointOutput, sharedFiles: readonly
       name: 'Wörter zählen 🎈',
       parallelism: 2,
       maxParallelism: 128,
+      inputs: [{ operatorId: 'a'.repeat(32), sideOutput: 'late', input: 0, partitioner: 'HASH' }],
       subtasks: [
         {
           keyed: await keyed(0, 63),
           timers: await writeAll(output, 'EXCLUSIVE', encoded(timers)),
           inFlight: [{ edge: 0, producerSubtask: 1, records: await writeAll(output, 'EXCLUSIVE', someBytes(100, 3)) }],
+          inputTime: {
+            emitted: Number.NEGATIVE_INFINITY,
+            idle: false,
+            channels: [
+              { edge: 0, producerSubtask: 0, watermark: 3.5, idle: true, ended: false },
+              { edge: 0, producerSubtask: 1, watermark: Number.POSITIVE_INFINITY, idle: false, ended: true },
+            ],
+          },
           watermark: 1_700_000_000_000,
         },
         { keyed: await keyed(64, 127), watermark: Number.POSITIVE_INFINITY },

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ChannelReader, ChannelWriter } from './channel.ts';
-import { decodeRecords } from './in-flight-records.ts';
+import { decodeElements } from './in-flight-elements.ts';
 import { LocalChannel } from './local-channel.ts';
 import { createRing } from './ring.ts';
 import { RingChannelReader } from './ring-channel-reader.ts';
@@ -65,7 +65,10 @@ function poll(reader: ChannelReader, limit = Number.POSITIVE_INFINITY): unknown[
 
 function captured(reader: ChannelReader, checkpointId: number): unknown[] {
   const out: unknown[] = [];
-  decodeRecords(reader.captureUntilBarrier(checkpointId), (value, timestamp) => out.push([value, timestamp]));
+  for (const element of decodeElements(reader.captureUntilBarrier(checkpointId))) {
+    if (element.type === 'RECORDS') element.values.forEach((value, i) => void out.push([value, element.timestamps[i]]));
+    else out.push(element);
+  }
   return out;
 }
 
@@ -180,7 +183,7 @@ for (const [name, open] of Object.entries(kinds)) {
       assert.equal(captured(reader, 3).length, written);
     });
 
-    test('captures the records in front of a barrier and leaves them where they are', () => {
+    test('captures the records and watermarks in front of a barrier and leaves them where they are', () => {
       const { writer, reader } = open();
       const pairs = (from: number, to: number): unknown[] =>
         Array.from({ length: to - from }, (_, i) => [recordOf(from + i), from + i]);
@@ -188,24 +191,28 @@ for (const [name, open] of Object.entries(kinds)) {
         for (let i = from; i < to; i++) writer.write(recordOf(i), i);
       };
       const begun = BATCH_CAPACITY;
+      const idle = { type: 'WATERMARK_STATUS', idle: true } as const;
       write(0, begun);
       writer.writeEvent(watermark(1));
+      writer.writeEvent(idle);
       write(begun, begun + 20);
       writer.writeEvent(barrier(1));
       write(begun + 20, begun + 30);
       writer.writeEvent(barrier(2));
       write(begun + 30, begun + 40);
       writer.flush();
-      assert.deepEqual(captured(reader, 1), pairs(0, begun + 20));
-      assert.deepEqual(captured(reader, 2), pairs(0, begun + 30));
+      const inFlight = [...pairs(0, begun), watermark(1), idle, ...pairs(begun, begun + 20)];
+      assert.deepEqual(captured(reader, 1), inFlight);
+      assert.deepEqual(captured(reader, 2), [...inFlight, ...pairs(begun + 20, begun + 30)]);
       const first = poll(reader, 1);
-      assert.deepEqual([...first, ...captured(reader, 1)], pairs(0, begun + 20));
+      assert.deepEqual([...first, ...captured(reader, 1)], inFlight);
       const rest = poll(reader);
       assert.deepEqual(
         [...first, ...rest],
         [
           ...pairs(0, begun),
           watermark(1),
+          idle,
           ...pairs(begun, begun + 20),
           barrier(1),
           ...pairs(begun + 20, begun + 30),

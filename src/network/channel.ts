@@ -49,8 +49,8 @@ export interface ChannelReader {
   /** Called on the consumer's thread when a barrier has been written. */
   onBarrierAnnounced: () => void;
   /**
-   * The records that wait in front of the barrier of `checkpointId`, encoded by `encodeRecords`; they stay in the channel.
-   * Called only while that barrier is announced.
+   * The records that wait in front of the barrier of `checkpointId`, and the events of event time between them, encoded as
+   * `decodeElements` reads them; they stay in the channel. Called only while that barrier is announced.
    */
   captureUntilBarrier(checkpointId: number): Uint8Array;
   readonly bytesRead: number;

@@ -1,5 +1,12 @@
 export type { ChannelReader, ChannelWriter, CheckpointAnnouncement } from './channel.ts';
-export { decodeRecords, encodeRecords } from './in-flight-records.ts';
+export {
+  decodeElements,
+  encodeEvent,
+  encodeRecords,
+  type InFlightEvent,
+  type InFlightRecords,
+  isInFlightEvent,
+} from './in-flight-elements.ts';
 export { LocalChannel } from './local-channel.ts';
 export { createRing, DEFAULT_RING_BYTES } from './ring.ts';
 export { RingChannelReader } from './ring-channel-reader.ts';
@@ -12,4 +19,9 @@ export {
   type StreamEvent,
 } from './stream-element.ts';
 export { createDoorbell, type DoorbellEnd, RemoteBell, ThreadDoorbell } from './thread-doorbell.ts';
-export { WatermarkValve, type WatermarkValveOutput } from './watermark-valve.ts';
+export {
+  type ValveChannelState,
+  WatermarkValve,
+  type WatermarkValveOutput,
+  type WatermarkValveState,
+} from './watermark-valve.ts';

@@ -10,7 +10,7 @@
  */
 import { BinaryWriter } from '../serialization/index.ts';
 import type { ChannelReader, ChannelWriter, CheckpointAnnouncement } from './channel.ts';
-import { encodeRecords } from './in-flight-records.ts';
+import { encodeEvent, encodeRecords, isInFlightEvent } from './in-flight-elements.ts';
 import { BATCH_CAPACITY, ElementBatch, type StreamEvent } from './stream-element.ts';
 
 export class LocalChannel implements ChannelReader, ChannelWriter {
@@ -112,6 +112,7 @@ export class LocalChannel implements ChannelReader, ChannelWriter {
     const writer = new BinaryWriter();
     for (const element of this.queue) {
       if (element instanceof ElementBatch) encodeRecords(writer, element.values, element.timestamps, 0, element.length);
+      else if (isInFlightEvent(element)) encodeEvent(writer, element);
       else if (element.type === 'CHECKPOINT_BARRIER' && element.checkpointId === checkpointId) break;
     }
     return writer.toBytes();

@@ -12,7 +12,7 @@
 import { invariant } from '../common/index.ts';
 import { BinaryReader, BinaryWriter, decodeValue, RecordDecoder, type TypeRegistry } from '../serialization/index.ts';
 import type { ChannelReader, CheckpointAnnouncement } from './channel.ts';
-import { encodeRecords } from './in-flight-records.ts';
+import { encodeEvent, encodeRecords, isInFlightEvent } from './in-flight-elements.ts';
 import {
   BARRIER,
   BARRIERS,
@@ -162,6 +162,10 @@ export class RingChannelReader implements ChannelReader, DoorbellEnd {
         fork.load(record);
         this.captureRest(fork, writer);
         record = new Uint8Array(0);
+      }
+      if (kind === EVENT) {
+        const event = this.eventAt(position, length);
+        if (isInFlightEvent(event)) encodeEvent(writer, event);
       }
       position = (position + sizeOfFrame(length)) | 0;
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeRecords } from './in-flight-records.ts';
+import { decodeElements } from './in-flight-elements.ts';
 import { createRing, HEAD, MIN_RING_BYTES, Ring, TAIL } from './ring.ts';
 import { RingChannelReader } from './ring-channel-reader.ts';
 import { RingChannelWriter } from './ring-channel-writer.ts';
@@ -30,6 +30,12 @@ function readAll(reader: RingChannelReader): unknown[] {
   const out: unknown[] = [];
   for (let read = readOne(reader); read !== undefined; read = readOne(reader)) out.push(...read);
   return out;
+}
+
+function captured(reader: RingChannelReader, checkpointId: number): unknown[] {
+  return [...decodeElements(reader.captureUntilBarrier(checkpointId))].flatMap((element): unknown[] =>
+    element.type === 'RECORDS' ? element.values.map((value, i) => [value, element.timestamps[i]]) : [element],
+  );
 }
 
 const barrier = (checkpointId: number): StreamEvent => ({
@@ -68,12 +74,10 @@ test('a barrier behind frames that wait for room is announced when it is in the 
     producer.checkNow();
   }
   assert.ok(seen > 0);
-  let count = 0;
-  decodeRecords(reader.captureUntilBarrier(1), (value, timestamp) => {
-    assert.deepEqual([value, timestamp], [{ i: seen + count, text: 'some text' }, seen + count]);
-    count++;
-  });
-  assert.equal(seen + count, total);
+  assert.deepEqual(
+    captured(reader, 1),
+    Array.from({ length: total - seen }, (_, i) => [{ i: seen + i, text: 'some text' }, seen + i]),
+  );
 });
 
 test('parts of a huge record that were taken out already are captured with the rest', () => {
@@ -85,13 +89,12 @@ test('parts of a huge record that were taken out already are captured with the r
   assert.deepEqual(readAll(reader), []);
   producer.checkNow();
   assert.equal(reader.announcedBarrier?.checkpointId, 1);
-  const captured: unknown[] = [];
-  decodeRecords(reader.captureUntilBarrier(1), (value, timestamp) => captured.push([value, timestamp]));
-  assert.deepEqual(captured, [
+  const inFlight = [
     [{ text: 'first' }, 1],
     [huge, 2],
-  ]);
-  assert.deepEqual(readAll(reader), [...captured, barrier(1)]);
+  ];
+  assert.deepEqual(captured(reader, 1), inFlight);
+  assert.deepEqual(readAll(reader), [...inFlight, barrier(1)]);
 });
 
 test('positions that pass 2^32 do not matter, with or without barriers', () => {
@@ -198,12 +201,10 @@ test('whatever is written, read and captured in whatever order, comes through', 
           case 'capture': {
             const id = reader.announcedBarrier?.checkpointId;
             if (id === undefined) break;
-            const records: unknown[] = [];
-            decodeRecords(reader.captureUntilBarrier(id), (value, timestamp) => records.push([value, timestamp]));
             const end = written.findIndex((w) => (w as { checkpointId?: number }).checkpointId === id);
             assert.deepEqual(
-              records,
-              written.slice(read.length, end).filter((w) => Array.isArray(w)),
+              captured(reader, id),
+              written.slice(read.length, end).filter((w) => (w as { type?: string }).type !== 'CHECKPOINT_BARRIER'),
             );
           }
         }

@@ -71,6 +71,36 @@ test('a channel that has ended counts no more', () => {
   assert.deepEqual(take(), [11]);
 });
 
+const move = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('WATERMARK' as const), channel: fc.nat(2), value: fc.nat(50) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('IDLE' as const), channel: fc.nat(2), value: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('END' as const), channel: fc.nat(2) }) },
+);
+
+test('one that is restored at any moment goes on as if nothing had been', () => {
+  fc.assert(
+    fc.property(fc.array(move, { maxLength: 60 }), fc.nat(60), (moves, moment) => {
+      const out: (number | string)[][] = [];
+      for (const restoredAt of [moment, Number.POSITIVE_INFINITY]) {
+        const own: (number | string)[] = [];
+        const output = {
+          emitWatermark: (t: number) => void own.push(t),
+          emitIdle: (idle: boolean) => void own.push(idle ? 'idle' : 'active'),
+        };
+        let v = new WatermarkValve(3, output);
+        for (const [i, m] of moves.entries()) {
+          if (i === restoredAt) v = WatermarkValve.restore(structuredClone(v.state), output);
+          if (m.kind === 'WATERMARK') v.watermark(m.channel, m.value);
+          else if (m.kind === 'IDLE') v.status(m.channel, m.value);
+          else v.end(m.channel);
+        }
+        out.push(own);
+      }
+      assert.deepEqual(out[0], out[1]);
+    }),
+  );
+});
+
 test('whatever the channels do, emitted watermarks only grow and never pass an active, aligned channel', () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('watermark' as const), channel: fc.nat(2), value: fc.nat(50) }),

@@ -4,18 +4,30 @@
  * Promise: emitted watermarks only grow. A channel counts if it is active and has caught up: one that was idle and comes
  * back behind the watermark already emitted does not hold time back until it has reached it. When the last active channel
  * goes idle, the highest watermark of all is flushed first, because nobody is left to contradict it.
+ *
+ * Its state is part of checkpoints: after a restore a channel may say nothing for a while, or for ever, and what it had said
+ * before still decides what is late.
  */
 export interface WatermarkValveOutput {
   emitWatermark(timestamp: number): void;
   emitIdle(idle: boolean): void;
 }
 
-interface ChannelStatus {
-  watermark: number;
-  idle: boolean;
-  aligned: boolean;
-  ended: boolean;
+/** Pure data. */
+export interface WatermarkValveState {
+  /** The last watermark that was emitted; −∞ before the first. */
+  readonly emitted: number;
+  readonly idle: boolean;
+  readonly channels: readonly ValveChannelState[];
 }
+
+export interface ValveChannelState {
+  readonly watermark: number;
+  readonly idle: boolean;
+  readonly ended: boolean;
+}
+
+type ChannelStatus = { -readonly [K in keyof ValveChannelState]: ValveChannelState[K] };
 
 export class WatermarkValve {
   private readonly channels: ChannelStatus[];
@@ -28,16 +40,35 @@ export class WatermarkValve {
     this.channels = Array.from({ length: channelCount }, () => ({
       watermark: Number.NEGATIVE_INFINITY,
       idle: false,
-      aligned: true,
       ended: false,
     }));
+  }
+
+  /** One that goes on where another was; emits nothing by itself. */
+  static restore({ emitted, idle, channels }: WatermarkValveState, output: WatermarkValveOutput): WatermarkValve {
+    const valve = new WatermarkValve(0, output);
+    for (const { watermark, idle, ended } of channels) valve.channels.push({ watermark, idle, ended });
+    valve.lastEmitted = emitted;
+    valve.idle = idle;
+    return valve;
+  }
+
+  get state(): WatermarkValveState {
+    return { emitted: this.lastEmitted, idle: this.idle, channels: this.channels.map((c) => ({ ...c })) };
+  }
+
+  get emitted(): number {
+    return this.lastEmitted;
+  }
+
+  get isIdle(): boolean {
+    return this.idle;
   }
 
   watermark(channel: number, timestamp: number): void {
     const status = this.channels[channel] as ChannelStatus;
     if (status.idle || timestamp <= status.watermark) return;
     status.watermark = timestamp;
-    if (!status.aligned && timestamp >= this.lastEmitted) status.aligned = true;
     this.emitMinimum();
   }
 
@@ -45,13 +76,10 @@ export class WatermarkValve {
     const status = this.channels[channel] as ChannelStatus;
     if (status.idle === idle) return;
     status.idle = idle;
-    if (idle) this.channelWentIdle(status);
-    else {
-      status.aligned = status.watermark >= this.lastEmitted;
-      if (this.idle) {
-        this.idle = false;
-        this.output.emitIdle(false);
-      }
+    if (idle) this.channelWentIdle();
+    else if (this.idle) {
+      this.idle = false;
+      this.output.emitIdle(false);
     }
   }
 
@@ -60,12 +88,11 @@ export class WatermarkValve {
     const status = this.channels[channel] as ChannelStatus;
     status.ended = true;
     if (this.channels.every((c) => c.ended)) return;
-    if (this.channels.every((c) => c.idle || c.ended)) this.channelWentIdle(status);
+    if (this.channels.every((c) => c.idle || c.ended)) this.channelWentIdle();
     else this.emitMinimum();
   }
 
-  private channelWentIdle(status: ChannelStatus): void {
-    status.aligned = false;
+  private channelWentIdle(): void {
     if (this.channels.some((c) => !c.idle && !c.ended)) {
       this.emitMinimum();
       return;
@@ -76,13 +103,14 @@ export class WatermarkValve {
     this.output.emitIdle(true);
   }
 
+  /** A channel behind what was emitted has been idle, and has not caught up: active channels hold back what is emitted. */
   private emitMinimum(): void {
     let min = Number.POSITIVE_INFINITY;
     let counted = 0;
-    for (const channel of this.channels) {
-      if (channel.idle || channel.ended || !channel.aligned) continue;
+    for (const { watermark, idle, ended } of this.channels) {
+      if (idle || ended || watermark < this.lastEmitted) continue;
       counted++;
-      if (channel.watermark < min) min = channel.watermark;
+      if (watermark < min) min = watermark;
     }
     if (counted > 0) this.emit(min);
   }

@@ -112,7 +112,7 @@ test('a rescale deals splits out, each with its watermark', async () => {
   for (const subtaskIndex of [0, 1]) {
     const second = await open({ restored: [state], parallelism: 2, subtaskIndex });
     told.push(second.reader.told[0]);
-    assert.deepEqual(second.events(), [], 'nothing new is known');
+    assert.deepEqual(second.events(), [{ idle: false }], 'no later time is known');
     const [own] = [...second.reader.splits.keys()];
     second.read(own as string, [10]);
     assert.deepEqual(second.events(), [], 'a record from before the watermark does not set it back');
@@ -121,6 +121,35 @@ test('a rescale deals splits out, each with its watermark', async () => {
     await second.harness.close();
   }
   assert.deepEqual(told, ['add a@1,c@1', 'add b@1']);
+});
+
+test('what was idle is idle after a restore, until it has a record', async () => {
+  const strategy = increasing.withIdleness(500);
+  const first = await open({}, strategy);
+  first.add('a');
+  first.read('a', [100]);
+  const before = [];
+  for (let i = 0; i < 4; i++) before.push(...first.events());
+  assert.deepEqual(before, [{ watermark: 99 }, { idle: true }]);
+  const state = await first.harness.snapshot();
+  await first.harness.close();
+  const second = await open({ restored: [state] }, strategy);
+  assert.deepEqual(second.events(), [{ idle: true }]);
+  second.read('a', [100]);
+  assert.deepEqual(second.harness.takeOutput().slice(-2), [{ idle: false }, { watermark: 99 }]);
+  await second.harness.close();
+});
+
+test('a reader that was restored without a split says that it is active when it gets one', async () => {
+  const strategy = increasing.withIdleness(500);
+  const first = await open({}, strategy);
+  const state = await first.harness.snapshot();
+  await first.harness.close();
+  const second = await open({ restored: [state] }, strategy);
+  assert.deepEqual(second.events(), []);
+  second.add('a');
+  assert.deepEqual(second.events(), [{ idle: false }]);
+  await second.harness.close();
 });
 
 test('a split that is assigned behind the trigger of a checkpoint is not in it', async () => {

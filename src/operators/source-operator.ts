@@ -7,8 +7,8 @@
  *
  * Checkpoints: a split belongs either to the enumerator's part or to a reader's. The enumerator's part is fixed when the
  * checkpoint is triggered, so the reader's is, too: when the trigger arrives, before any split that was assigned after it, and
- * not when the operators that are chained behind have flushed. With each split goes its watermark, so that after a restore,
- * where a rescale may have moved the split, event time goes on where it was. That no more splits will come is not stored:
+ * not when the operators that are chained behind have flushed. With each split goes its watermark, and whether it is idle, so that
+ * after a restore, where a rescale may have moved the split, event time goes on where it was. That no more splits will come is not stored:
  * a reader that is restored asks again when it needs one.
  */
 import { MillraceError } from '../common/index.ts';
@@ -30,6 +30,7 @@ import type { WatermarkStrategy } from './watermark-strategy.ts';
 interface SplitInCheckpoint {
   readonly split: SourceSplit;
   readonly watermark: number;
+  readonly idle?: true;
 }
 
 /** Stands for the splits of a reader that has none, so that it can become idle. */
@@ -68,9 +69,10 @@ export class SourceOperator<T> extends TimestampsAndWatermarksOperator<T> {
         context.sendToCoordinator({ type: 'SOURCE_EVENT', subtaskIndex, event } satisfies ReaderEvent),
     });
     const restored = [...this.splitState().get()];
-    for (const { split, watermark } of restored) this.addSplit(split.splitId).watermark = watermark;
+    for (const { split, watermark, idle = false } of restored) Object.assign(this.addSplit(split.splitId), { watermark, idle });
     if (restored.length > 0) this.reader.addSplits(restored.map(({ split }) => split));
     this.markWhetherEmpty();
+    if (restored.length > 0) this.multiplexer.announce();
     context.sendToCoordinator({ type: 'REGISTER_READER', subtaskIndex } satisfies ReaderEvent);
     this.reader.start();
     this.scheduleAlignment();
@@ -176,10 +178,10 @@ export class SourceOperator<T> extends TimestampsAndWatermarksOperator<T> {
   }
 
   private splits(checkpointId: number): SplitInCheckpoint[] {
-    return this.reader.snapshotState(checkpointId).map((split) => ({
-      split,
-      watermark: this.multiplexer.get(split.splitId)?.watermark ?? MIN_WATERMARK,
-    }));
+    return this.reader.snapshotState(checkpointId).map((split) => {
+      const { watermark = MIN_WATERMARK, idle = false } = this.multiplexer.get(split.splitId) ?? {};
+      return { split, watermark, ...(idle ? { idle } : {}) };
+    });
   }
 
   private addSplits(splits: readonly SourceSplit[]): void {

@@ -33,11 +33,12 @@ export class TimestampsAndWatermarksOperator<T> implements StreamOperator<T, T> 
   open(context: OperatorContext<T>): void {
     this.start(context);
     this.useSplit('');
+    if (context.isRestored) this.multiplexer.announce();
   }
 
   protected start(context: OperatorContext<T>): void {
     this.context = context;
-    this.multiplexer = new WatermarkMultiplexer<T>(context.output);
+    this.multiplexer = new WatermarkMultiplexer<T>(context.output, context.isRestored);
     if (!this.strategy.isNone) this.schedulePeriodicEmit();
   }
 

@@ -5,12 +5,15 @@ import type { WatermarkGenerator } from './watermark-strategy.ts';
 
 const none: WatermarkGenerator<unknown> = { onEvent: () => {}, onPeriodicEmit: () => {} };
 
-function multiplexer() {
+function multiplexer(isRestored = false) {
   const out: (number | string)[] = [];
-  const made = new WatermarkMultiplexer<unknown>({
-    emitWatermark: (t) => void out.push(t),
-    emitIdle: (idle) => void out.push(idle ? 'idle' : 'active'),
-  });
+  const made = new WatermarkMultiplexer<unknown>(
+    {
+      emitWatermark: (t) => void out.push(t),
+      emitIdle: (idle) => void out.push(idle ? 'idle' : 'active'),
+    },
+    isRestored,
+  );
   return { made, take: () => out.splice(0) };
 }
 
@@ -66,6 +69,18 @@ test('when the last split ends, the watermark stays where it was', () => {
   assert.deepEqual(take(), [10]);
   made.add('b', none).emitWatermark(5);
   assert.deepEqual(take(), []);
+});
+
+test('after a restore, what is said first is whether it is idle', () => {
+  const { made, take } = multiplexer(true);
+  made.announce();
+  assert.deepEqual(take(), [], 'nothing is known without splits');
+  made.add('a', none).emitWatermark(10);
+  assert.deepEqual(take(), ['active', 10]);
+  const again = multiplexer(true);
+  again.made.add('a', none).idle = true;
+  again.made.announce();
+  assert.deepEqual(again.take(), ['idle']);
 });
 
 test('a watermark that is no number is refused, not taken for the end of time', () => {

@@ -3,6 +3,9 @@
  *
  * Promise: the combined watermark never goes back; a split that is idle, or has ended, holds nothing back. When the last
  * active split becomes idle, the output is idle too. A later watermark, or `markActive`, makes a split active again.
+ *
+ * After a restore it is not known what the output had said last, and whoever listens may remember it: so the first thing that is said
+ * is whether it is idle.
  */
 import { formatValue, MillraceError } from '../common/index.ts';
 import { MIN_WATERMARK } from './operator.ts';
@@ -55,10 +58,12 @@ export class WatermarkMultiplexer<T> {
   private readonly splits = new Map<string, SplitWatermark<T>>();
   private readonly output: CombinedWatermarkOutput;
   private combined = MIN_WATERMARK;
-  private idle = false;
+  /** What the output said last; `undefined` if that is not known. */
+  private idle: boolean | undefined;
 
-  constructor(output: CombinedWatermarkOutput) {
+  constructor(output: CombinedWatermarkOutput, isRestored = false) {
     this.output = output;
+    this.idle = isRestored ? undefined : false;
   }
 
   add(splitId: string, generator: WatermarkGenerator<T>): SplitWatermark<T> {
@@ -80,6 +85,11 @@ export class WatermarkMultiplexer<T> {
     return this.splits.values();
   }
 
+  /** Says whether the output is idle, as far as its splits are known. */
+  announce(): void {
+    if (this.splits.size > 0) this.say([...this.splits.values()].every((split) => split.idle));
+  }
+
   update(): void {
     let min = Number.POSITIVE_INFINITY;
     let active = 0;
@@ -89,20 +99,20 @@ export class WatermarkMultiplexer<T> {
       if (split.watermark < min) min = split.watermark;
     }
     if (active === 0) {
-      if (this.splits.size > 0 && !this.idle) {
-        this.idle = true;
-        this.output.emitIdle(true);
-      }
+      if (this.splits.size > 0) this.say(true);
       return;
     }
-    if (this.idle) {
-      this.idle = false;
-      this.output.emitIdle(false);
-    }
+    this.say(false);
     if (min > this.combined) {
       this.combined = min;
       this.output.emitWatermark(min);
     }
+  }
+
+  private say(idle: boolean): void {
+    if (idle === this.idle) return;
+    this.idle = idle;
+    this.output.emitIdle(idle);
   }
 }
 

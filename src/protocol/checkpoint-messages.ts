@@ -22,19 +22,48 @@ export interface OperatorSubtaskState {
   readonly operator?: StateHandle;
   /** Of the head of a chain, in unaligned checkpoints: what was in flight towards it. */
   readonly inFlight?: readonly InFlightState[];
+  /** Of the head of a chain with inputs: what these had said of event time. */
+  readonly inputTime?: InputTime;
   /** The last watermark that the operator had seen. */
   readonly watermark: number;
   /** The subtask had finished: everything that it will ever emit lies before the checkpoint. If it had ended, too, it has no state. */
   readonly finished?: true;
 }
 
-/** Records that were on their way along one edge, from one producing subtask. */
+/** Records that were on their way along one edge, from one producing subtask, and the watermarks between them. */
 export interface InFlightState {
   /** The position of the edge in the consuming vertex's list of edges. */
   readonly edge: number;
   readonly producerSubtask: number;
-  /** Written by `encodeRecords`. */
+  /** As `decodeElements` of the data plane reads them. */
   readonly records: StateHandle;
+}
+
+/** How far event time was at a task and at each of its channels: the `WatermarkValveState` of the data plane, with names. */
+export interface InputTime {
+  /** The last watermark that came of those of the channels. */
+  readonly emitted: number;
+  readonly idle: boolean;
+  readonly channels: readonly ChannelTime[];
+}
+
+export interface ChannelTime {
+  /** As in `InFlightState`. */
+  readonly edge: number;
+  readonly producerSubtask: number;
+  readonly watermark: number;
+  readonly idle: boolean;
+  readonly ended: boolean;
+}
+
+/** Where an edge came from when a checkpoint was taken. */
+export interface InputEdge {
+  /** The operator that wrote into it. */
+  readonly operatorId: string;
+  readonly sideOutput?: string;
+  /** Which input of the head operator it fed: 0 or 1. */
+  readonly input: number;
+  readonly partitioner: string;
 }
 
 /** What a task acknowledges. */
@@ -65,12 +94,22 @@ export interface OperatorRestore {
   readonly timers: readonly StateHandle[];
   /** Of all old subtasks, in their order: the subtask deals them out and takes its share. */
   readonly operator: readonly StateHandle[];
-  /** With the old subtask that each belonged to. */
-  readonly inFlight: readonly (InFlightState & { readonly subtask: number })[];
+  /** With the old subtask that each belonged to; the edge is that of now. */
+  readonly inFlight: readonly RestoredInFlight[];
+  /** Of old subtasks, with edges as they are now: what the watermarks in flight are to be judged by. */
+  readonly inputTimes?: readonly (InputTime & { readonly subtask: number })[];
+  /** All that feeds the subtask is as it was: `inputTimes` has its own, from which it goes on. */
+  readonly sameInputs?: true;
   /** The smallest of the old subtasks' watermarks. */
   readonly watermark: number;
   readonly oldParallelism: number;
 }
+
+export type RestoredInFlight = InFlightState & {
+  readonly subtask: number;
+  /** The records are another subtask's: only the watermarks between them count here. */
+  readonly withoutRecords?: true;
+};
 
 /** What a task goes on from, by operator id. */
 export interface TaskRestore {
@@ -89,6 +128,8 @@ export interface OperatorCheckpoint {
   readonly maxParallelism: number;
   /** Of a source: what its enumerator wrote, in the general codec. */
   readonly coordinator?: StateHandle;
+  /** Of the head of a chain: its edges, by position. */
+  readonly inputs?: readonly InputEdge[];
   /** By subtask. */
   readonly subtasks: readonly OperatorSubtaskState[];
 }

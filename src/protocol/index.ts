@@ -1,11 +1,15 @@
 export type {
+  ChannelTime,
   CheckpointMetrics,
   CheckpointOptions,
   CompletedCheckpoint,
   InFlightState,
+  InputEdge,
+  InputTime,
   OperatorCheckpoint,
   OperatorRestore,
   OperatorSubtaskState,
+  RestoredInFlight,
   TaskRestore,
   TaskStateSnapshot,
 } from './checkpoint-messages.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type CheckpointBarrier, decodeRecords, ElementBatch, LocalChannel } from '../network/index.ts';
+import { type CheckpointBarrier, decodeElements, ElementBatch, isInFlightEvent, LocalChannel } from '../network/index.ts';
 import { VirtualClock } from '../testing/index.ts';
 import { CheckpointBarrierHandler } from './checkpoint-barrier-handler.ts';
 import type { InFlightCapture } from './in-flight-capture.ts';
@@ -44,6 +44,7 @@ function gate(count: number, aligned: readonly number[] = []) {
       channel.recycle(element);
     } else if (element?.type === 'CHECKPOINT_BARRIER') handler.barrier(index, element);
     else if (element?.type === 'END_OF_PARTITION') handler.endOfPartition(index);
+    else if (element !== undefined && isInFlightEvent(element)) handler.eventTaken(index, element);
   };
   return { clock, channels, log, captures, handler, poll, take: () => log.splice(0) };
 }
@@ -51,9 +52,9 @@ function gate(count: number, aligned: readonly number[] = []) {
 async function inFlight(capture: InFlightCapture | undefined): Promise<Record<number, unknown[]>> {
   const records: Record<number, unknown[]> = {};
   for (const { channel, records: parts } of (await capture?.complete) ?? []) {
-    const values: unknown[] = [];
-    for (const part of parts) decodeRecords(part, (value) => void values.push(value));
-    records[channel] = values;
+    records[channel] = parts
+      .flatMap((part) => [...decodeElements(part)])
+      .flatMap((element): readonly unknown[] => (element.type === 'RECORDS' ? element.values : [element]));
   }
   return records;
 }
@@ -88,23 +89,30 @@ test('a channel that has ended needs no barrier', () => {
   assert.deepEqual(take(), ['take 2']);
 });
 
-test('an unaligned checkpoint is taken at the first announcement, with the records in front of all barriers', async () => {
+test('an unaligned checkpoint is taken at the first announcement, with the records and watermarks in front of all barriers', async () => {
   const { channels, handler, poll, take, captures } = gate(2);
   const [a, b] = channels as [LocalChannel, LocalChannel];
   const unaligned = barrier(1, { alignment: 'UNALIGNED' });
+  const watermark = { type: 'WATERMARK', timestamp: 7 } as const;
+  const idle = { type: 'WATERMARK_STATUS', idle: true } as const;
+  a.writeEvent(watermark);
   a.write('a1', 0);
   a.writeEvent(unaligned);
   a.write('a2', 0);
   b.write('b1', 0);
+  b.writeEvent(watermark);
   handler.lookAhead();
   assert.deepEqual(take(), ['take 1 unaligned']);
   poll(1);
+  poll(1);
   b.write('b2', 0);
+  b.writeEvent(idle);
   b.writeEvent(unaligned);
+  b.writeEvent(watermark);
   b.write('b3', 0);
   handler.lookAhead();
-  assert.deepEqual(await inFlight(captures[0]), { 0: ['a1'], 1: ['b1', 'b2'] });
-  for (let i = 0; i < 4; i++) for (const index of [0, 1]) poll(index);
+  assert.deepEqual(await inFlight(captures[0]), { 0: [watermark, 'a1'], 1: ['b1', watermark, 'b2', idle] });
+  for (let i = 0; i < 6; i++) for (const index of [0, 1]) poll(index);
   assert.deepEqual(take().sort(), ['a1', 'a2', 'b1', 'b2', 'b3']);
 });
 

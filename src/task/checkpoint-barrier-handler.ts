@@ -12,7 +12,7 @@
  * their ids, one at a time; what belongs to one that is over, or was overtaken, is ignored.
  */
 import { type Clock, MillraceError, type TimerHandle } from '../common/index.ts';
-import type { ChannelReader, CheckpointBarrier, ElementBatch } from '../network/index.ts';
+import type { ChannelReader, CheckpointBarrier, ElementBatch, InFlightEvent } from '../network/index.ts';
 import { InFlightCapture } from './in-flight-capture.ts';
 
 export interface BarrierChannel {
@@ -123,6 +123,12 @@ export class CheckpointBarrierHandler {
   batchTaken(channel: number, batch: ElementBatch): void {
     const capture = this.current?.capture;
     if (capture?.isOpen(channel)) capture.addBatch(channel, batch, 0);
+  }
+
+  /** The same for an event. */
+  eventTaken(channel: number, event: InFlightEvent): void {
+    const capture = this.current?.capture;
+    if (capture?.isOpen(channel)) capture.addEvent(channel, event);
   }
 
   close(): void {

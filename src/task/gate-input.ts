@@ -2,11 +2,19 @@
  * The input gate of a task on channels: reads them in turn, combines their watermarks, hands barriers to the barrier
  * handler, and notices when channels end.
  *
- * Invariant: a channel that is blocked by an alignment is not read. Records that were in flight in the checkpoint that the
- * task goes on from come before all others.
+ * Invariant: a channel that is blocked by an alignment is not read. What was in flight in the checkpoint that the task
+ * goes on from comes before all else, and no checkpoint is taken before it has.
  */
-import { type ChannelReader, decodeRecords, ElementBatch, type StreamEvent, WatermarkValve } from '../network/index.ts';
+import {
+  type ChannelReader,
+  ElementBatch,
+  type StreamEvent,
+  WatermarkValve,
+  type WatermarkValveState,
+} from '../network/index.ts';
+import type { InputTime } from '../protocol/index.ts';
 import { type BarrierHandlerDependencies, CheckpointBarrierHandler } from './checkpoint-barrier-handler.ts';
+import { type InFlightOfSubtask, type ReplayTarget, replayMoved, replayThrough } from './in-flight-replay.ts';
 import type { OperatorChain } from './operator-chain.ts';
 import type { InputStep, TaskInput } from './task-input.ts';
 
@@ -20,12 +28,11 @@ export interface InputChannel {
   readonly canBeUnaligned: boolean;
 }
 
-/** Records to go on with after a restore, as `encodeRecords` wrote them. */
-export interface RestoredRecords {
-  readonly input: number;
-  readonly records: Uint8Array;
-  /** Whether a record belongs to this subtask. */
-  accepts(value: unknown): boolean;
+/** What the input of a task goes on from. */
+export interface RestoredInput {
+  /** All that feeds the task is as it was: where its channels were. What is in flight is its own, then. */
+  readonly time: WatermarkValveState | undefined;
+  readonly inFlight: readonly InFlightOfSubtask[];
 }
 
 export type GateDependencies = Omit<BarrierHandlerDependencies, 'begunBatch'>;
@@ -37,7 +44,8 @@ export class GateInput implements TaskInput {
   private readonly valve: WatermarkValve;
   private readonly endedData: boolean[];
   private readonly endedPartitions: boolean[];
-  private restored: readonly RestoredRecords[];
+  /** Not replayed yet. */
+  private restored: RestoredInput | undefined;
   private channelsWithData: number;
   private openChannels: number;
   private dataEnded = false;
@@ -51,7 +59,7 @@ export class GateInput implements TaskInput {
   constructor(
     channels: readonly InputChannel[],
     chain: OperatorChain,
-    restored: readonly RestoredRecords[],
+    restored: RestoredInput | undefined,
     dependencies: GateDependencies,
   ) {
     this.channels = channels;
@@ -61,10 +69,11 @@ export class GateInput implements TaskInput {
     this.endedPartitions = channels.map(() => false);
     this.channelsWithData = channels.length;
     this.openChannels = channels.length;
-    this.valve = new WatermarkValve(channels.length, {
-      emitWatermark: (t) => chain.processWatermark(t),
-      emitIdle: (idle) => chain.processIdle(idle),
-    });
+    const output = {
+      emitWatermark: (t: number) => chain.processWatermark(t),
+      emitIdle: (idle: boolean) => chain.processIdle(idle),
+    };
+    this.valve = restored?.time ? WatermarkValve.restore(restored.time, output) : new WatermarkValve(channels.length, output);
     this.barriers = new CheckpointBarrierHandler(channels, {
       ...dependencies,
       begunBatch: () => this.batch && { channel: this.batchChannel, batch: this.batch, from: this.position },
@@ -76,13 +85,25 @@ export class GateInput implements TaskInput {
     return this.drained;
   }
 
+  /** Where event time is, for a snapshot. */
+  get time(): InputTime {
+    const { emitted, idle, channels } = this.valve.state;
+    const named = channels.map((time, i) => {
+      const { edge, producerSubtask } = this.channels[i] as InputChannel;
+      return { edge, producerSubtask, ...time };
+    });
+    return { emitted, idle, channels: named };
+  }
+
   lookAhead(): void {
-    this.barriers.lookAhead();
+    // What is still to be replayed would be in no part of a checkpoint that is taken now.
+    if (this.restored === undefined) this.barriers.lookAhead();
   }
 
   step(maxRecords: number): InputStep {
-    if (this.restored.length > 0) {
-      this.processRestored();
+    if (this.restored !== undefined) {
+      this.replay(this.restored);
+      this.restored = undefined;
       return 'MORE';
     }
     if (this.batch === undefined && !this.take()) return this.state('EMPTY');
@@ -108,19 +129,20 @@ export class GateInput implements TaskInput {
     return this.openChannels === 0 ? 'END' : otherwise;
   }
 
-  private processRestored(): void {
-    for (const { input, records, accepts } of this.restored) {
-      const values: unknown[] = [];
-      const timestamps: number[] = [];
-      decodeRecords(records, (value, timestamp) => {
-        if (!accepts(value)) return;
-        values.push(value);
-        timestamps.push(timestamp);
-      });
-      const process = this.chain.compiled.inputs[input] as (typeof this.chain.compiled.inputs)[0];
-      process(values, Float64Array.from(timestamps), 0, values.length);
+  private replay({ time, inFlight }: RestoredInput): void {
+    const { chain, valve } = this;
+    const target: ReplayTarget = {
+      process: (input, { values, timestamps }) => this.processInput(input, values, timestamps, 0, values.length),
+      processWatermark: (timestamp) => chain.processWatermark(timestamp),
+    };
+    if (time === undefined) {
+      replayMoved(inFlight, target);
+      return;
     }
-    this.restored = [];
+    // Operators that make time anew, and those to which its end counts as none, hear again what was said.
+    chain.processWatermark(valve.emitted);
+    if (valve.isIdle) chain.processIdle(true);
+    for (const { channels } of inFlight) replayThrough(valve, channels, target);
   }
 
   private processRecords(batch: ElementBatch, maxRecords: number): void {
@@ -128,11 +150,15 @@ export class GateInput implements TaskInput {
     const end = Math.min(batch.length, this.position + maxRecords);
     const begin = this.position;
     this.position = end;
-    (this.chain.compiled.inputs[input] as (typeof this.chain.compiled.inputs)[0])(batch.values, batch.timestamps, begin, end);
+    this.processInput(input, batch.values, batch.timestamps, begin, end);
     if (end === batch.length) {
       this.batch = undefined;
       channel.recycle(batch);
     }
+  }
+
+  private processInput(input: number, values: readonly unknown[], timestamps: Float64Array, from: number, to: number): void {
+    (this.chain.compiled.inputs[input] as (typeof this.chain.compiled.inputs)[0])(values, timestamps, from, to);
   }
 
   /** Takes the next element of any channel, round robin; events are processed at once. `false` if all are empty. */
@@ -157,9 +183,11 @@ export class GateInput implements TaskInput {
   private processEvent(index: number, event: StreamEvent): void {
     switch (event.type) {
       case 'WATERMARK':
+        this.barriers.eventTaken(index, event);
         this.valve.watermark(index, event.timestamp);
         break;
       case 'WATERMARK_STATUS':
+        this.barriers.eventTaken(index, event);
         this.valve.status(index, event.idle);
         break;
       case 'CHECKPOINT_BARRIER':

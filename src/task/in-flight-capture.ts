@@ -1,14 +1,14 @@
 /**
  * What was in flight towards a task when it took an unaligned checkpoint, channel by channel: complete once every channel
- * has shown all its records in front of the barrier.
+ * has shown all its records in front of the barrier, and the watermarks between them.
  */
 
-import { type ElementBatch, encodeRecords } from '../network/index.ts';
+import { type ElementBatch, encodeEvent, encodeRecords, type InFlightEvent } from '../network/index.ts';
 import { BinaryWriter } from '../serialization/index.ts';
 
 export interface CapturedChannel {
   readonly channel: number;
-  /** Written by `encodeRecords`, in order. */
+  /** Parts of what `decodeElements` reads, in order. */
   readonly records: readonly Uint8Array[];
 }
 
@@ -48,6 +48,12 @@ export class InFlightCapture {
   addBatch(channel: number, batch: ElementBatch, from: number): void {
     const writer = new BinaryWriter();
     encodeRecords(writer, batch.values, batch.timestamps, from, batch.length);
+    this.add(channel, writer.toBytes());
+  }
+
+  addEvent(channel: number, event: InFlightEvent): void {
+    const writer = new BinaryWriter();
+    encodeEvent(writer, event);
     this.add(channel, writer.toBytes());
   }
 

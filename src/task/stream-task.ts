@@ -16,7 +16,7 @@ import type { CheckpointOutput } from '../state/index.ts';
 import { BatchSize } from './batch-size.ts';
 import type { AlignmentInfo } from './checkpoint-barrier-handler.ts';
 import { type ExecutionState, isTerminal, transitionExecution } from './execution-state.ts';
-import { GateInput, type InputChannel, type RestoredRecords } from './gate-input.ts';
+import { GateInput, type InputChannel, type RestoredInput } from './gate-input.ts';
 import type { InFlightCapture } from './in-flight-capture.ts';
 import type { Mailbox } from './mailbox.ts';
 import type { OperatorChain } from './operator-chain.ts';
@@ -46,8 +46,8 @@ export interface StreamTaskDependencies {
   readonly outputs: readonly ChannelWriter[];
   /** Wakes this task on its thread. */
   readonly wake: () => void;
-  /** Brings the operators to the state that the task goes on from, before they open. @returns what was in flight */
-  restore?(): Promise<readonly RestoredRecords[]>;
+  /** Brings the operators to the state that the task goes on from, before they open. @returns what its input goes on from */
+  restore?(): Promise<RestoredInput>;
   openOutput(directory: string): CheckpointOutput;
   acknowledge(checkpointId: number, state: TaskStateSnapshot, metrics: CheckpointMetrics): void;
   decline(checkpointId: number, reason: Error): void;
@@ -109,7 +109,7 @@ export class StreamTask implements ThreadTask {
   async initialize(): Promise<boolean> {
     if (this.state !== 'CREATED') return false;
     this.changeState('INITIALIZING');
-    let restored: readonly RestoredRecords[] = [];
+    let restored: RestoredInput | undefined;
     this.opening = (async () => {
       if (this.dependencies.restore) restored = await this.dependencies.restore();
       if (this.executionState === 'INITIALIZING') await this.chain.open();
@@ -216,7 +216,7 @@ export class StreamTask implements ThreadTask {
     await this.end('CANCELED', undefined);
   }
 
-  private connectInput(restored: readonly RestoredRecords[]): void {
+  private connectInput(restored: RestoredInput | undefined): void {
     const { inputs, clock, mailbox } = this.dependencies;
     if (inputs.length === 0) {
       this.input = new SourceInput(this.chain);
@@ -337,7 +337,9 @@ export class StreamTask implements ThreadTask {
       const finished = this.phase === 'FINISHED_DATA';
       if (finished || options.stop !== undefined) this.lastCheckpoints.add(checkpointId);
       if (options.stop !== undefined) this.stopping = { checkpointId, drain: options.stop === 'TERMINATE' };
-      this.checkpoints.take(barrier, info, capture, finished);
+      // Who goes on from a drained job goes on before the end of time.
+      const inputTime = this.input instanceof GateInput && options.stop !== 'TERMINATE' ? this.input.time : undefined;
+      this.checkpoints.take(barrier, info, capture, inputTime, finished);
     };
     const preparing = this.chain.prepareSnapshotPreBarrier(checkpointId);
     if (preparing === undefined) {

@@ -7,7 +7,7 @@
  */
 import { type Clock, MillraceError, toError } from '../common/index.ts';
 import type { ChannelWriter, CheckpointBarrier, CheckpointOptions } from '../network/index.ts';
-import type { CheckpointMetrics, InFlightState, OperatorSubtaskState, TaskStateSnapshot } from '../protocol/index.ts';
+import type { CheckpointMetrics, InFlightState, InputTime, OperatorSubtaskState, TaskStateSnapshot } from '../protocol/index.ts';
 import type { CheckpointOutput } from '../state/index.ts';
 import type { AlignmentInfo } from './checkpoint-barrier-handler.ts';
 import type { InputChannel } from './gate-input.ts';
@@ -27,6 +27,7 @@ export interface TaskCheckpointsDependencies {
 
 interface Running {
   readonly capture: InFlightCapture | undefined;
+  readonly inputTime: InputTime | undefined;
   readonly pending: PendingChainSnapshot;
   aborted: boolean;
 }
@@ -42,8 +43,18 @@ export class TaskCheckpoints {
     this.dependencies = dependencies;
   }
 
-  /** The synchronous part, after `prepareSnapshotPreBarrier`. `finished`: the task has processed all its input. */
-  take(barrier: CheckpointBarrier, info: AlignmentInfo, capture: () => InFlightCapture | undefined, finished: boolean): void {
+  /**
+   * The synchronous part, after `prepareSnapshotPreBarrier`.
+   * @param inputTime as of now
+   * @param finished the task has processed all its input
+   */
+  take(
+    barrier: CheckpointBarrier,
+    info: AlignmentInfo,
+    capture: () => InFlightCapture | undefined,
+    inputTime: InputTime | undefined,
+    finished: boolean,
+  ): void {
     const { clock, chain, outputs } = this.dependencies;
     const { checkpointId, options } = barrier;
     const startMs = clock.monotonicMs();
@@ -60,7 +71,7 @@ export class TaskCheckpoints {
       this.dependencies.decline(checkpointId, toError(error));
       return;
     }
-    const running: Running = { capture: captured, pending, aborted: false };
+    const running: Running = { capture: captured, inputTime, pending, aborted: false };
     this.running.set(checkpointId, running);
     const syncDurationMs = clock.monotonicMs() - startMs;
     void this.write(checkpointId, options, running, { ...info, syncDurationMs }, finished);
@@ -97,7 +108,12 @@ export class TaskCheckpoints {
       this.running.delete(checkpointId);
       const operators: Record<string, OperatorSubtaskState> = { ...states };
       const head = chain.head.options.operatorId;
-      if (inFlight.length > 0) operators[head] = { ...(operators[head] as OperatorSubtaskState), inFlight };
+      const { inputTime } = running;
+      operators[head] = {
+        ...(operators[head] as OperatorSubtaskState),
+        ...(inFlight.length > 0 ? { inFlight } : {}),
+        ...(inputTime === undefined ? {} : { inputTime }),
+      };
       const checkpointedBytes = Object.values(operators).reduce((sum, s) => sum + stateBytes(s), 0);
       this.dependencies.acknowledge(
         checkpointId,

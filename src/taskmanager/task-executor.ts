@@ -2,7 +2,7 @@
  * Runs the tasks of jobs on one thread: makes them from their descriptors, connects them by channels, and reports their
  * states. The functions of a job come from its program, by operator id.
  */
-import { type JobId, type Logger, MillraceError, type Platform, serializeError } from '../common/index.ts';
+import { invariant, type JobId, type Logger, MillraceError, type Platform, serializeError } from '../common/index.ts';
 import type { CoordinatorEvent } from '../connector/index.ts';
 import { consumersOf, isPointwise, producersOf } from '../graph/index.ts';
 import { ManagedMemory, type SpillStorage } from '../memory/index.ts';
@@ -10,8 +10,10 @@ import { type MetricGroup, type MetricRegistry, metricValue } from '../metrics/i
 import type { ChannelWriter } from '../network/index.ts';
 import type { Accumulator, KeySelector, Program } from '../operators/index.ts';
 import type {
+  ChannelTime,
   CheckpointOptions,
   ExecutionAttemptId,
+  InputTime,
   JobMasterGateway,
   MetricSample,
   TaskConnection,
@@ -30,10 +32,11 @@ import {
 import {
   type ChainOutput,
   createEdgeWriter,
+  type InFlightOfSubtask,
   type InputChannel,
   Mailbox,
   OperatorChain,
-  type RestoredRecords,
+  type RestoredInput,
   StreamTask,
   TaskThread,
   type ThreadBell,
@@ -277,7 +280,7 @@ export class TaskExecutor implements TaskExecutorGateway {
         ...(restore && {
           restore: async () => {
             await chain.restore(restore.operators, storage.input);
-            return this.recordsInFlight(descriptor, program, storage.input);
+            return this.restoredInput(descriptor, inputs, program, storage.input);
           },
         }),
         openOutput: (directory) => storage.openOutput(directory),
@@ -361,18 +364,18 @@ export class TaskExecutor implements TaskExecutorGateway {
     }));
   }
 
-  /** What was in flight towards the old subtasks, as far as it may belong to this one. */
-  private async recordsInFlight(
+  /** Where the channels were, and what was in flight towards the old subtasks, as far as it may belong to this one. */
+  private async restoredInput(
     descriptor: TaskDeploymentDescriptor,
+    channels: readonly InputChannel[],
     program: Program,
     input: CheckpointInput,
-  ): Promise<RestoredRecords[]> {
+  ): Promise<RestoredInput> {
     const { vertex, attempt, parallelism, consumes, restore } = descriptor;
-    const head = vertex.operators[0];
-    const inFlight = (head && restore?.operators[head.operatorId]?.inFlight) ?? [];
+    const { inFlight = [], inputTimes = [], sameInputs } = restore?.operators[vertex.operators[0]?.operatorId ?? ''] ?? {};
     const range = keyGroupRange(parallelism, vertex.maxParallelism, attempt.subtaskIndex);
-    const restored: RestoredRecords[] = [];
-    for (const { edge: position, records } of inFlight) {
+    const bySubtask = new Map<number, InFlightOfSubtask & { readonly channels: InFlightOfSubtask['channels'][number][] }>();
+    for (const { edge: position, producerSubtask, records, subtask, withoutRecords } of inFlight) {
       const connection = consumes[position];
       if (connection === undefined) {
         throw new MillraceError(
@@ -384,18 +387,32 @@ export class TaskExecutor implements TaskExecutorGateway {
       const { edge, targetOperatorId } = connection;
       const keySelector: KeySelector<unknown> | undefined =
         program.get(targetOperatorId)?.hashSelectors?.[edge.input]?.[connection.positionOfInput];
-      restored.push({
+      const time = inputTimes.find((t) => t.subtask === subtask);
+      const ofSubtask = bySubtask.get(subtask) ?? { time, channels: [] };
+      bySubtask.set(subtask, ofSubtask);
+      ofSubtask.channels.push({
+        position: time?.channels.findIndex((c) => c.edge === position && c.producerSubtask === producerSubtask) ?? 0,
         input: edge.input,
-        records: await input.read(records),
+        elements: await input.read(records),
         accepts: (value) => {
-          if (edge.partitioner !== 'HASH' || keySelector === undefined) return true;
+          if (edge.partitioner !== 'HASH' || keySelector === undefined) return withoutRecords !== true;
           const keyGroup = keyGroupOf(encodeKey(keySelector(value)), vertex.maxParallelism);
           return keyGroup >= range.start && keyGroup <= range.end;
         },
       });
     }
-    return restored;
+    const own = sameInputs ? inputTimes.find((t) => t.subtask === attempt.subtaskIndex) : undefined;
+    return { time: own && { ...own, channels: timesOf(channels, own) }, inFlight: [...bySubtask.values()] };
   }
+}
+
+/** In the order of the channels. */
+function timesOf(channels: readonly InputChannel[], { channels: times }: InputTime): readonly ChannelTime[] {
+  return channels.map(({ edge, producerSubtask }) => {
+    const time = times.find((t) => t.edge === edge && t.producerSubtask === producerSubtask);
+    invariant(time, `the checkpoint has nothing of the channel from subtask ${producerSubtask} of edge ${edge}`);
+    return time;
+  });
 }
 
 function registerTaskMetrics(

@@ -113,7 +113,7 @@ export class CoordinatedJob {
         jobId: JOB,
         jobName: 'test job',
         settings: { ...SETTINGS, ...settings },
-        vertices: vertices.map((v) => ({ vertex: v, parallelism: v.parallelism })),
+        vertices: vertices.map((v) => ({ vertex: v, parallelism: v.parallelism, inputs: [] })),
       },
       {
         clock: this.clock,

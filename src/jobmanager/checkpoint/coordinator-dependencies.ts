@@ -1,7 +1,7 @@
 /** What a checkpoint coordinator needs of the rest of the job master, and of the storage of checkpoints. */
 import type { Clock, JobId, Logger, MillraceError } from '../../common/index.ts';
 import type { CheckpointOptions, CheckpointSettings, CompletedCheckpoint, ExecutionAttemptId } from '../../protocol/index.ts';
-import type { CheckpointedVertex } from './operator-assembly.ts';
+import type { CheckpointedVertex } from './checkpointed-vertex.ts';
 
 /** What the coordinator needs of the storage: see `FileCheckpointStorage`. */
 export interface CheckpointStorage {

@@ -2,14 +2,9 @@
  * Puts a checkpoint together by operator, out of what the tasks acknowledged: a restore looks for operators, however they are
  * chained by then.
  */
-import type { JobVertex } from '../../graph/index.ts';
-import type { OperatorCheckpoint, OperatorSubtaskState, TaskStateSnapshot } from '../../protocol/index.ts';
+import type { InputEdge, OperatorCheckpoint, OperatorSubtaskState, TaskStateSnapshot } from '../../protocol/index.ts';
+import type { CheckpointedVertex, VertexInput } from './checkpointed-vertex.ts';
 import { type Acknowledgements, taskKey } from './pending-checkpoint.ts';
-
-export interface CheckpointedVertex {
-  readonly vertex: JobVertex;
-  readonly parallelism: number;
-}
 
 const WITHOUT_STATE: OperatorSubtaskState = { watermark: Number.NEGATIVE_INFINITY };
 /** Of a subtask that had ended: what it had to say is committed. */
@@ -26,11 +21,11 @@ export function assembleOperators(
   coordinators: ReadonlyMap<string, Uint8Array>,
   drained: boolean,
 ): OperatorCheckpoint[] {
-  return vertices.flatMap(({ vertex, parallelism }) => {
+  return vertices.flatMap(({ vertex, parallelism, inputs }) => {
     const tasks = Array.from({ length: parallelism }, (_, subtaskIndex) =>
       acknowledged.get(taskKey({ vertexId: vertex.id, subtaskIndex })),
     );
-    return vertex.operators.map(({ operatorId, uid, name }): OperatorCheckpoint => {
+    return vertex.operators.map(({ operatorId, uid, name }, position): OperatorCheckpoint => {
       const coordinator = coordinators.get(operatorId);
       return {
         operatorId,
@@ -39,10 +34,15 @@ export function assembleOperators(
         parallelism,
         maxParallelism: vertex.maxParallelism,
         ...(coordinator === undefined ? {} : { coordinator: { kind: 'INLINE', bytes: coordinator } }),
+        ...(position === 0 && inputs.length > 0 ? { inputs: inputs.map(inputEdge) } : {}),
         subtasks: tasks.map((task) => subtaskState(task, operatorId, drained)),
       };
     });
   });
+}
+
+function inputEdge({ operatorId, sideOutput, input, partitioner }: VertexInput): InputEdge {
+  return { operatorId, ...(sideOutput === undefined ? {} : { sideOutput }), input, partitioner };
 }
 
 function subtaskState(task: TaskStateSnapshot | undefined, operatorId: string, drained: boolean): OperatorSubtaskState {

@@ -2,9 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { VertexId } from '../../common/index.ts';
 import type { JobVertex, Partitioner } from '../../graph/index.ts';
-import type { CompletedCheckpoint, OperatorCheckpoint, OperatorSubtaskState, TaskRestore } from '../../protocol/index.ts';
+import type {
+  CompletedCheckpoint,
+  InputTime,
+  OperatorCheckpoint,
+  OperatorSubtaskState,
+  TaskRestore,
+} from '../../protocol/index.ts';
 import { type KeyedStateHandle, keyGroupRange, type StateHandle } from '../../state/index.ts';
-import { type AssignableVertex, assignState, type StateAssignment } from './state-assignment.ts';
+import type { CheckpointedVertex, VertexInput } from './checkpointed-vertex.ts';
+import { assignState, type StateAssignment } from './state-assignment.ts';
 
 const MAX_PARALLELISM = 8;
 
@@ -54,7 +61,7 @@ function checkpointOf(...operators: readonly OperatorCheckpoint[]): CompletedChe
   };
 }
 
-function vertexOf(names: readonly string[], parallelism: number, ...partitioners: readonly Partitioner[]): AssignableVertex {
+function vertexOf(names: readonly string[], parallelism: number, ...partitioners: readonly Partitioner[]): CheckpointedVertex {
   const vertex: JobVertex = {
     id: names.join('+') as VertexId,
     name: names.join(' -> '),
@@ -73,14 +80,39 @@ function vertexOf(names: readonly string[], parallelism: number, ...partitioners
     })),
     chainEdges: [],
   };
-  return { vertex, parallelism, consumes: partitioners.map((partitioner) => ({ source: 'elsewhere' as VertexId, partitioner })) };
+  const inputs = partitioners.map((partitioner) => ({
+    source: 'elsewhere' as VertexId,
+    operatorId: 'elsewhere-id',
+    input: 0,
+    partitioner,
+  }));
+  return { vertex, parallelism, inputs };
 }
 
-function assign(checkpoint: CompletedCheckpoint, ...vertices: readonly AssignableVertex[]): StateAssignment {
+function inputOf({ vertex }: CheckpointedVertex, partitioner: Partitioner): VertexInput {
+  return { source: vertex.id, operatorId: vertex.operators.at(-1)?.operatorId as string, input: 0, partitioner };
+}
+
+/** What subtask `i` of 'count' knew of its channels from all of `producers` sources. */
+function timeAt(emitted: number, producers: number, edge = 0): InputTime {
+  return {
+    emitted,
+    idle: false,
+    channels: Array.from({ length: producers }, (_, producerSubtask) => ({
+      edge,
+      producerSubtask,
+      watermark: emitted,
+      idle: false,
+      ended: false,
+    })),
+  };
+}
+
+function assign(checkpoint: CompletedCheckpoint, ...vertices: readonly CheckpointedVertex[]): StateAssignment {
   return assignState(checkpoint, vertices, { allowNonRestoredState: false });
 }
 
-function tasksOf(assignment: StateAssignment, vertex: AssignableVertex): readonly TaskRestore[] {
+function tasksOf(assignment: StateAssignment, vertex: CheckpointedVertex): readonly TaskRestore[] {
   return assignment.tasks.get(vertex.vertex.id) ?? [];
 }
 
@@ -175,12 +207,114 @@ describe('state assignment', () => {
     );
     const vertex = vertexOf(['join'], 2, 'HASH', 'REBALANCE');
     const shares = tasksOf(assign(checkpoint, vertex), vertex).map((task) =>
-      task.operators['join-id']?.inFlight.map((f) => `${f.subtask}: ${textOf(f.records)}`).join('; '),
+      task.operators['join-id']?.inFlight
+        .filter((f) => !f.withoutRecords)
+        .map((f) => `${f.subtask}: ${textOf(f.records)}`)
+        .join('; '),
     );
     assert.deepEqual(shares, [
       '0: hash 0; 0: rebalance 0; 1: hash 1; 2: rebalance 2',
       '1: rebalance 1; 2: hash 2; 3: hash 3; 3: rebalance 3',
     ]);
+  });
+
+  it('brings with the records of an old subtask the watermarks that it had in flight on its other channels', () => {
+    const records = [
+      { edge: 0, producerSubtask: 0, records: handle('hash') },
+      { edge: 1, producerSubtask: 0, records: handle('rebalance') },
+    ];
+    const checkpoint = checkpointOf(operatorCheckpoint('join', [{ inFlight: records }]));
+    const vertex = vertexOf(['join'], 2, 'HASH', 'REBALANCE');
+    const shares = tasksOf(assign(checkpoint, vertex), vertex).map((task) =>
+      task.operators['join-id']?.inFlight.map((f) => `${textOf(f.records)}${f.withoutRecords ? ' without records' : ''}`),
+    );
+    assert.deepEqual(shares, [
+      ['hash', 'rebalance'],
+      ['hash', 'rebalance without records'],
+    ]);
+  });
+
+  describe('of the times of channels', () => {
+    const records = { edge: 0, producerSubtask: 0, records: handle('r') };
+    const [subtask0, subtask1] = [
+      { inFlight: [records], inputTime: timeAt(10, 2) },
+      { inFlight: [records], inputTime: timeAt(20, 2) },
+    ];
+    const restores = (
+      checkpoint: CompletedCheckpoint,
+      source: CheckpointedVertex,
+      count: CheckpointedVertex,
+    ): ReturnType<typeof tasksOf>[number]['operators'][string][] =>
+      tasksOf(assign(checkpoint, source, count), count).map((t) => t.operators['count-id'] as never);
+    const taken = (partitioner: Partitioner, ...sources: readonly Partial<OperatorSubtaskState>[]): CompletedCheckpoint =>
+      checkpointOf(
+        operatorCheckpoint('source', sources),
+        operatorCheckpoint('count', [subtask0, subtask1], {
+          inputs: [{ operatorId: 'source-id', input: 0, partitioner }],
+        }),
+      );
+    const times = (
+      checkpoint: CompletedCheckpoint,
+      sources: number,
+      parallelism: number,
+      partitioner: Partitioner,
+    ): [(string | undefined)[], boolean][] => {
+      const source = vertexOf(['source'], sources);
+      const count = { ...vertexOf(['count'], parallelism), inputs: [inputOf(source, partitioner)] };
+      return restores(checkpoint, source, count).map((r) => [
+        (r?.inputTimes ?? []).map((t) => `${t.subtask} at ${t.emitted}`),
+        r?.sameInputs === true,
+      ]);
+    };
+
+    it('gives a subtask its own, if nothing has changed of all that feeds it', () => {
+      assert.deepEqual(times(taken('HASH', {}, {}), 2, 2, 'HASH'), [
+        [['0 at 10'], true],
+        [['1 at 20'], true],
+      ]);
+    });
+
+    it('gives those of all old subtasks whose records it takes over, after a rescale of it or of what feeds it', () => {
+      assert.deepEqual(times(taken('HASH', {}, {}), 2, 1, 'HASH'), [[['0 at 10', '1 at 20'], false]]);
+      assert.deepEqual(times(taken('HASH', {}), 2, 2, 'HASH'), [
+        [['0 at 10'], false],
+        [['1 at 20'], false],
+      ]);
+    });
+
+    it('gives none after a rescale where a subtask was fed by some producers only, or is now', () => {
+      assert.deepEqual(times(taken('RESCALE', {}, {}), 2, 1, 'REBALANCE'), [[[], false]]);
+      assert.deepEqual(times(taken('REBALANCE', {}, {}), 2, 1, 'RESCALE'), [[[], false]]);
+    });
+
+    it('gives none of a checkpoint that does not say what fed its operators', () => {
+      const old = checkpointOf(operatorCheckpoint('source', [{}]), operatorCheckpoint('count', [{ inFlight: [records] }]));
+      assert.deepEqual(times(old, 1, 1, 'HASH'), [[[], false]]);
+    });
+
+    it('finds an edge by the operator that writes into it, wherever it stands among the edges now', () => {
+      const checkpoint = checkpointOf(
+        operatorCheckpoint('a', [{}]),
+        operatorCheckpoint('b', [{}]),
+        operatorCheckpoint('count', [{ inFlight: [{ ...records, edge: 1 }], inputTime: timeAt(10, 1, 1) }], {
+          inputs: [
+            { operatorId: 'a-id', input: 0, partitioner: 'HASH' },
+            { operatorId: 'b-id', input: 0, partitioner: 'HASH' },
+          ],
+        }),
+      );
+      const [a, b] = [vertexOf(['a'], 1), vertexOf(['b'], 1)];
+      const count = { ...vertexOf(['count'], 1), inputs: [inputOf(b, 'HASH'), inputOf(a, 'HASH')] };
+      const [restore] = tasksOf(assign(checkpoint, a, b, count), count).map((t) => t.operators['count-id']);
+      assert.deepEqual([restore?.inFlight[0]?.edge, restore?.inputTimes?.[0]?.channels[0]?.edge], [0, 0]);
+      assert.equal(restore?.sameInputs, undefined);
+    });
+  });
+
+  it('refuses records in flight towards an operator that is chained now and has no channels', () => {
+    const records = { edge: 0, producerSubtask: 0, records: handle('r') };
+    const checkpoint = checkpointOf(operatorCheckpoint('map', [{}]), operatorCheckpoint('join', [{ inFlight: [records] }]));
+    assert.throws(() => assign(checkpoint, vertexOf(['map', 'join'], 1, 'HASH')), refusal(/'The join'.*or not of its own/));
   });
 
   it('refuses state of operators that the program does not have, and names them', () => {
@@ -252,7 +386,7 @@ describe('state assignment', () => {
     const checkpoint = checkpointOf(operatorCheckpoint('source', [done, {}]), operatorCheckpoint('map', [done, {}]));
     const finishedAt = (sources: number, partitioner: Partitioner): (true | undefined)[] => {
       const source = vertexOf(['source'], sources);
-      const map = { ...vertexOf(['map'], 2), consumes: [{ source: source.vertex.id, partitioner }] };
+      const map = { ...vertexOf(['map'], 2), inputs: [inputOf(source, partitioner)] };
       return tasksOf(assign(checkpoint, source, map), map).map((t) => t.finished);
     };
     assert.deepEqual(finishedAt(2, 'FORWARD'), [true, undefined]);
@@ -264,7 +398,7 @@ describe('state assignment', () => {
   it('refuses new input for operators that had all finished', () => {
     const checkpoint = checkpointOf(operatorCheckpoint('source', [{}]), operatorCheckpoint('map', [{ finished: true }]));
     const source = vertexOf(['source'], 1);
-    const map = { ...vertexOf(['map'], 1), consumes: [{ source: source.vertex.id, partitioner: 'FORWARD' as const }] };
+    const map = { ...vertexOf(['map'], 1), inputs: [inputOf(source, 'FORWARD')] };
     assert.throws(() => assign(checkpoint, source, map), /'map' had processed all its input and finished/);
   });
 

@@ -8,7 +8,7 @@
  * Nothing is lost in silence: state that no operator claims, and state that does not fit, is refused.
  */
 import { MillraceError, type VertexId } from '../../common/index.ts';
-import { type ChainedOperator, type JobEdge, type JobVertex, producersOf } from '../../graph/index.ts';
+import { type ChainedOperator, type JobVertex, producersOf } from '../../graph/index.ts';
 import type {
   CompletedCheckpoint,
   OperatorCheckpoint,
@@ -16,15 +16,9 @@ import type {
   OperatorSubtaskState,
   TaskRestore,
 } from '../../protocol/index.ts';
-import { type KeyGroupRange, keyGroupRange, type StateHandle } from '../../state/index.ts';
-
-/** A vertex as it runs now. */
-export interface AssignableVertex {
-  readonly vertex: JobVertex;
-  readonly parallelism: number;
-  /** Its edges in the order of the job graph. */
-  readonly consumes: readonly Pick<JobEdge, 'source' | 'partitioner'>[];
-}
+import { keyGroupRange, type StateHandle } from '../../state/index.ts';
+import type { CheckpointedVertex } from './checkpointed-vertex.ts';
+import { holdsInFlight, type InputRestore, inputRestore, isAsBefore, overlap } from './in-flight-assignment.ts';
 
 export interface StateAssignmentOptions {
   /** Whether state that no operator of the job claims may be left behind. */
@@ -49,7 +43,7 @@ type Finished = 'ALL' | ReadonlySet<number>;
  */
 export function assignState(
   checkpoint: CompletedCheckpoint,
-  vertices: readonly AssignableVertex[],
+  vertices: readonly CheckpointedVertex[],
   { allowNonRestoredState }: StateAssignmentOptions,
 ): StateAssignment {
   const byId = new Map(checkpoint.operators.map((operator) => [operator.operatorId, operator]));
@@ -59,6 +53,7 @@ export function assignState(
   const tasks = new Map<VertexId, readonly TaskRestore[]>();
   const coordinators = new Map<string, StateHandle>();
   const finishedOf = new Map<VertexId, Finished>();
+  const asBefore = new Set<VertexId>();
   for (const assignable of vertices) {
     const { vertex, parallelism } = assignable;
     for (const { operatorId } of vertex.operators) {
@@ -73,6 +68,7 @@ export function assignState(
       finishedOf,
     );
     finishedOf.set(vertex.id, finished);
+    if (isAsBefore(assignable, byId, asBefore)) asBefore.add(vertex.id);
     tasks.set(
       vertex.id,
       Array.from({ length: parallelism }, (_, subtask): TaskRestore => {
@@ -80,7 +76,10 @@ export function assignState(
         for (const operator of vertex.operators) {
           const state = byId.get(operator.operatorId);
           if (state === undefined) continue;
-          operators[operator.operatorId] = operatorRestore(checkpoint, state, assignable, subtask, finished === 'ALL');
+          operators[operator.operatorId] = {
+            ...operatorRestore(checkpoint, state, assignable, subtask, finished === 'ALL'),
+            ...inputOf(checkpoint, state, assignable, subtask, asBefore.has(vertex.id)),
+          };
         }
         const ends = finished === 'ALL' || finished.has(subtask);
         return { checkpointId: checkpoint.checkpointId, operators, ...(ends ? { finished: true } : {}) };
@@ -93,12 +92,12 @@ export function assignState(
 function operatorRestore(
   checkpoint: CompletedCheckpoint,
   operator: OperatorCheckpoint,
-  { vertex, parallelism, consumes }: AssignableVertex,
+  { vertex, parallelism }: CheckpointedVertex,
   subtask: number,
   allFinished: boolean,
-): OperatorRestore {
+): Omit<OperatorRestore, keyof InputRestore> {
   const { subtasks, parallelism: oldParallelism, maxParallelism } = operator;
-  const restore = { keyed: [], timers: [], operator: [], inFlight: [], oldParallelism } as Lists & { oldParallelism: number };
+  const restore: Lists = { keyed: [], timers: [], operator: [] };
   const isKeyed = subtasks.some((s) => s.keyed !== undefined || s.timers !== undefined);
   if (isKeyed && maxParallelism !== vertex.maxParallelism) throw otherMaxParallelism(checkpoint, operator, vertex);
   const same = parallelism === oldParallelism;
@@ -106,13 +105,6 @@ function operatorRestore(
   let watermark = Number.POSITIVE_INFINITY;
   for (const [old, state] of subtasks.entries()) {
     if (state.operator !== undefined) restore.operator.push(state.operator);
-    addInFlight(restore, checkpoint, operator, state, {
-      old,
-      subtask,
-      parallelism,
-      consumes,
-      maxParallelism: vertex.maxParallelism,
-    });
     // After a rescale, a finished subtask's keys would finish a second time in a subtask that goes on: nothing will come for them.
     if (state.finished && !same && !allFinished) continue;
     if (!same || old === subtask) watermark = Math.min(watermark, state.watermark);
@@ -122,44 +114,27 @@ function operatorRestore(
       restore.timers.push(state.timers);
     }
   }
-  return { ...restore, watermark };
+  return { ...restore, watermark, oldParallelism };
 }
 
-type Lists = { -readonly [K in 'keyed' | 'timers' | 'operator' | 'inFlight']: OperatorRestore[K][number][] };
+type Lists = { -readonly [K in 'keyed' | 'timers' | 'operator']: OperatorRestore[K][number][] };
 
-/** A record in flight is for the subtask that owns its key, or, if the edge has no keys, for any one subtask. */
-function addInFlight(
-  { inFlight }: Lists,
+/** Of the head of a chain; the other operators have no channels, so nothing can be in flight towards them. */
+function inputOf(
   checkpoint: CompletedCheckpoint,
   operator: OperatorCheckpoint,
-  state: OperatorSubtaskState,
-  at: {
-    readonly old: number;
-    readonly subtask: number;
-    readonly parallelism: number;
-    readonly maxParallelism: number;
-    readonly consumes: AssignableVertex['consumes'];
-  },
-): void {
-  for (const records of state.inFlight ?? []) {
-    const edge = at.consumes[records.edge];
-    if (edge === undefined) throw missingEdge(checkpoint, operator);
-    if (edge.partitioner === 'HASH' && operator.maxParallelism !== at.maxParallelism) {
-      throw otherMaxParallelism(checkpoint, operator, at);
-    }
-    const here =
-      edge.partitioner === 'HASH'
-        ? overlap(
-            keyGroupRange(operator.parallelism, operator.maxParallelism, at.old),
-            keyGroupRange(at.parallelism, at.maxParallelism, at.subtask),
-          )
-        : at.old % at.parallelism === at.subtask;
-    if (here) inFlight.push({ ...records, subtask: at.old });
-  }
-}
-
-function overlap(a: KeyGroupRange, b: KeyGroupRange): boolean {
-  return a.start <= b.end && b.start <= a.end;
+  assignable: CheckpointedVertex,
+  subtask: number,
+  asBefore: boolean,
+): InputRestore {
+  const { vertex, inputs } = assignable;
+  const { operatorId, subtasks, maxParallelism } = operator;
+  const isHead = vertex.operators[0]?.operatorId === operatorId;
+  if (!isHead && subtasks.some(holdsInFlight)) throw missingEdge(checkpoint, operator);
+  if (!isHead) return { inFlight: [] };
+  const hasKeys = subtasks.some(holdsInFlight) && inputs.some((input) => input.partitioner === 'HASH');
+  if (hasKeys && maxParallelism !== vertex.maxParallelism) throw otherMaxParallelism(checkpoint, operator, vertex);
+  return inputRestore(operator, assignable, subtask, asBefore, () => missingEdge(checkpoint, operator));
 }
 
 /**
@@ -168,7 +143,7 @@ function overlap(a: KeyGroupRange, b: KeyGroupRange): boolean {
  */
 function finishedSubtasks(
   checkpoint: CompletedCheckpoint,
-  { vertex, parallelism }: AssignableVertex,
+  { vertex, parallelism }: CheckpointedVertex,
   byId: ReadonlyMap<string, OperatorCheckpoint>,
 ): Finished {
   const states = vertex.operators.map((operator) => byId.get(operator.operatorId));
@@ -195,12 +170,12 @@ function finishedSubtasks(
 function withFinishedProducers(
   checkpoint: CompletedCheckpoint,
   finished: Finished,
-  { vertex, parallelism, consumes }: AssignableVertex,
-  vertices: readonly AssignableVertex[],
+  { vertex, parallelism, inputs }: CheckpointedVertex,
+  vertices: readonly CheckpointedVertex[],
   finishedOf: ReadonlyMap<VertexId, Finished>,
 ): Finished {
   const hasFinished = (subtask: number): boolean =>
-    consumes.every(({ source, partitioner }) => {
+    inputs.every(({ source, partitioner }) => {
       const producers = finishedOf.get(source);
       const producer = vertices.find((v) => v.vertex.id === source);
       if (producers === undefined || producers === 'ALL' || producer === undefined) return true;
@@ -259,7 +234,7 @@ function missingEdge(checkpoint: CompletedCheckpoint, operator: OperatorCheckpoi
   return refused(
     checkpoint,
     `The ${shown(checkpoint)} holds records on their way to operator ${called(operator)} through an input that it does not have ` +
-      'any more. Stop the unchanged program with a savepoint, which holds no such records, and start the new one from it.',
+      'any more, or not of its own. Stop the unchanged program with a savepoint, which holds no such records, and start the new one from it.',
   );
 }
 

@@ -38,7 +38,13 @@ import {
   type TaskStateSnapshot,
   transitionJob,
 } from '../../protocol/index.ts';
-import { assignState, CheckpointCoordinator, type SavepointRequest, type StateAssignment } from '../checkpoint/index.ts';
+import {
+  assignState,
+  CheckpointCoordinator,
+  checkpointedVertices,
+  type SavepointRequest,
+  type StateAssignment,
+} from '../checkpoint/index.ts';
 import { createRestartStrategy } from '../failover/restart-strategies.ts';
 import { checkpointPlan } from './checkpoint-plan.ts';
 import {
@@ -251,7 +257,7 @@ export class JobMaster implements JobMasterGateway {
         jobId: this.jobId,
         jobName: this.graph.jobName,
         settings: this.settings.checkpointing,
-        vertices: this.graph.jobGraph.vertices.map((vertex) => ({ vertex, parallelism: vertex.parallelism })),
+        vertices: checkpointedVertices(this.graph.jobGraph),
       },
       {
         clock,
@@ -307,12 +313,7 @@ export class JobMaster implements JobMasterGateway {
   }
 
   private assign(checkpoint: CompletedCheckpoint, allowNonRestoredState = true): StateAssignment {
-    const vertices = this.graph.jobGraph.vertices.map((vertex) => ({
-      vertex,
-      parallelism: vertex.parallelism,
-      consumes: this.graph.jobGraph.edges.filter((e) => e.target === vertex.id),
-    }));
-    return assignState(checkpoint, vertices, { allowNonRestoredState });
+    return assignState(checkpoint, checkpointedVertices(this.graph.jobGraph), { allowNonRestoredState });
   }
 
   /**
