@@ -179,6 +179,67 @@ test('max parallelism follows the rule of Flink unless given, and cannot be belo
   assert.throws(() => generateJobGraph(g, JOB), { message: /parallelism 4, above its maximum of 2/ });
 });
 
+test('the keyed operator of a chain says how many key groups there are, and others do not', () => {
+  const g = (keyed: Partial<StreamNode>, more: Partial<StreamNode>): StreamGraph =>
+    graph(
+      [node(1, 'SOURCE'), node(2, 'OPERATOR', { keyed: true, ...keyed }), node(3, 'OPERATOR', more), node(4, 'SINK')],
+      [
+        [1, 2, 'HASH'],
+        [2, 3],
+        [3, 4],
+      ],
+    );
+  const chains = (of: StreamGraph): unknown[] => generateJobGraph(of, JOB).vertices.map((v) => [v.name, v.maxParallelism]);
+  assert.deepEqual(chains(g({}, { maxParallelism: 1 })), [
+    ['op1', 128],
+    ['op2 -> op3 -> op4', 128],
+  ]);
+  assert.deepEqual(chains(g({ maxParallelism: 64 }, { maxParallelism: 1 }))[1], ['op2 -> op3 -> op4', 64]);
+  assert.deepEqual(chains(g({ maxParallelism: 64 }, {}))[1], ['op2 -> op3 -> op4', 64]);
+});
+
+test('keyed operators with different numbers of key groups are not chained, however far apart', () => {
+  const g = (second: Partial<StreamNode>, partitioner?: Partitioner): StreamGraph =>
+    graph(
+      [
+        node(1, 'SOURCE'),
+        node(2, 'OPERATOR', { keyed: partitioner === undefined, maxParallelism: 8 }),
+        node(3, 'OPERATOR'),
+        node(4, 'OPERATOR', { keyed: true, ...second }),
+        node(5, 'SINK'),
+      ],
+      [
+        [1, 2, partitioner ?? 'REBALANCE'],
+        [2, 3],
+        [3, 4],
+        [4, 5],
+      ],
+    );
+  const chains = (of: StreamGraph): unknown[] =>
+    generateJobGraph(of, JOB)
+      .vertices.slice(1)
+      .map((v) => [v.name, v.maxParallelism]);
+  const apart = [
+    ['op2 -> op3', 8],
+    ['op4 -> op5', 1],
+  ];
+  assert.deepEqual(chains(g({ maxParallelism: 1 })), apart);
+  assert.deepEqual(chains(g({ maxParallelism: 1 }, 'HASH')), apart, 'records with keys come here, too');
+  assert.deepEqual(chains(g({}))[1], ['op4 -> op5', 128]);
+  assert.deepEqual(chains(g({ maxParallelism: 8 })), [['op2 -> op3 -> op4 -> op5', 8]]);
+});
+
+test('a branch of a chain that has other key groups is a chain of its own', () => {
+  const g = graph(
+    [node(1, 'SOURCE'), node(2, 'SINK', { keyed: true, maxParallelism: 1 }), node(3, 'SINK', { keyed: true })],
+    [
+      [1, 2],
+      [1, 3],
+    ],
+  );
+  assert.deepEqual(names(g), ['op1 -> op2', 'op3']);
+});
+
 test('plans name operators, strategies and predecessors', () => {
   const g = graph(
     [node(1, 'SOURCE'), node(2, 'OPERATOR', { keyed: true, uid: 'count' }), node(3, 'SINK')],

@@ -2,7 +2,9 @@
  * StreamGraph → JobGraph: checks the program, gives every operator its id, and chains.
  *
  * Two operators are chained as in Flink: a FORWARD edge, the target has this one input edge only, same parallelism and
- * slot-sharing group, the target's strategy is ALWAYS and the source's is not NEVER, and chaining is on.
+ * slot-sharing group, the target's strategy is ALWAYS and the source's is not NEVER, and chaining is on. Besides, all keyed
+ * operators of a chain have the same number of key groups: each has its own, whatever it is chained to, because chains change with the
+ * parallelism and the number of key groups of state never does. Operators without keys have no say in it.
  */
 import { type JobId, MillraceError, type OperatorId, type VertexId } from '../common/index.ts';
 import { hash128 } from './hash.ts';
@@ -27,7 +29,7 @@ export function generateJobGraph(program: StreamGraph, jobId: JobId): JobGraph {
   const nodes = new Map(graph.nodes.map((n) => [n.id, n]));
   const inEdges = groupBy(graph.edges, (e) => e.target);
   const outEdges = groupBy(graph.edges, (e) => e.source);
-  const chained = new Set(graph.edges.filter((e) => isChainable(graph, e, nodes, inEdges)));
+  const { chained, keyGroups } = chainEdgesOf(graph, nodes, inEdges);
 
   const vertexOf = new Map<number, VertexId>();
   const vertices: JobVertex[] = [];
@@ -51,7 +53,7 @@ export function generateJobGraph(program: StreamGraph, jobId: JobId): JobGraph {
       id,
       name: members.map((m) => m.name).join(' -> '),
       parallelism: head.parallelism,
-      maxParallelism: vertexMaxParallelism(members),
+      maxParallelism: keyGroups.get(head.id) ?? unkeyedMaxParallelism(members),
       slotSharingGroup: head.slotSharingGroup,
       operators: members.map((m) => toChainedOperator(m, ids)),
       chainEdges,
@@ -73,7 +75,42 @@ export function generateJobGraph(program: StreamGraph, jobId: JobId): JobGraph {
   return { jobId, name: graph.jobName, vertices, edges, fingerprint: fingerprintOf(vertices, edges) };
 }
 
-function vertexMaxParallelism(members: readonly StreamNode[]): number {
+interface Chaining {
+  readonly chained: ReadonlySet<StreamEdge>;
+  /** By the head of a chain with keys. */
+  readonly keyGroups: ReadonlyMap<number, number>;
+}
+
+function chainEdgesOf(graph: StreamGraph, nodes: Map<number, StreamNode>, inEdges: Map<number, StreamEdge[]>): Chaining {
+  const chained = new Set<StreamEdge>();
+  const keyGroups = new Map<number, number>();
+  const headOf = new Map<number, number>();
+  for (const node of graph.nodes) {
+    const edges = inEdges.get(node.id) ?? [];
+    const own = keyGroupsOf(node, edges);
+    const [edge] = edges;
+    let head = node.id;
+    if (edge !== undefined && isChainable(graph, edge, nodes, inEdges)) {
+      const candidate = headOf.get(edge.source) as number;
+      const others = keyGroups.get(candidate);
+      if (own === undefined || others === undefined || own === others) {
+        chained.add(edge);
+        head = candidate;
+      }
+    }
+    headOf.set(node.id, head);
+    if (own !== undefined) keyGroups.set(head, own);
+  }
+  return { chained, keyGroups };
+}
+
+/** `undefined` if no keys reach the operator. */
+function keyGroupsOf({ keyed, parallelism, maxParallelism }: StreamNode, inEdges: readonly StreamEdge[]): number | undefined {
+  if (!keyed && !inEdges.some((edge) => edge.partitioner === 'HASH')) return undefined;
+  return maxParallelism ?? computeMaxParallelism(parallelism);
+}
+
+function unkeyedMaxParallelism(members: readonly StreamNode[]): number {
   const given = members.map((m) => m.maxParallelism).filter((m) => m !== undefined);
   return given.length > 0 ? Math.min(...given) : computeMaxParallelism((members[0] as StreamNode).parallelism);
 }

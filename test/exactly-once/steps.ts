@@ -338,14 +338,10 @@ const DEFINITIONS = {
     program: ({ sizeMs }, first, _, context) => {
       const inWindow = windowFunction(context);
       return [
-        first
-          .windowAll(TumblingEventTimeWindows.of(sizeMs))
-          .process<Item>({
-            ...lifeCycle(context),
-            process: ({ window }, items, out) => inWindow.process(0, { window }, items, out),
-          })
-          // It has one key group, and all keyed operators of a chain have the same number of them.
-          .startNewChain(),
+        first.windowAll(TumblingEventTimeWindows.of(sizeMs)).process<Item>({
+          ...lifeCycle(context),
+          process: ({ window }, items, out) => inWindow.process(0, { window }, items, out),
+        }),
       ];
     },
   },
