@@ -162,3 +162,25 @@ describe('the listeners of a Kafka broker', () => {
     await connection.close();
   });
 });
+
+test('a partition whose leader is killed gets another one, and keeps its records', async (t) => {
+  const kafka = await startKafka({ followers: 1 });
+  t.after(() => kafka.stop());
+  const topic = await createTopic(kafka, 'replicated', { assignments: [[2, 1]] });
+  await produce(kafka, topic, [{ value: 'before' }]);
+  await kafka.followers[0]?.kill();
+  const leader = async (): Promise<number | undefined> => {
+    const connection = new Connection('test');
+    await connection.connect('127.0.0.1', kafka.port);
+    const { topics } = await metadataV12.api.async(connection, [topic]);
+    await connection.close();
+    return topics[0]?.partitions[0]?.leaderId;
+  };
+  while ((await leader()) !== 1) await new Promise((resolve) => setTimeout(resolve, 100));
+  await produce(kafka, topic, [{ value: 'after' }]);
+  assert.deepEqual(
+    (await readTopic(kafka, topic)).map(({ value }) => value),
+    ['before', 'after'],
+  );
+  await kafka.followers[0]?.start();
+});

@@ -25,7 +25,7 @@ export interface ServerOptions {
   readonly ready: () => Promise<boolean>;
   /** What ends the server for good, when its data are removed too. Default: SIGKILL. */
   readonly stopSignal?: NodeJS.Signals;
-  /** How long a start may take. Default: 60 s. */
+  /** How long a start may take. Default: 120 s. */
   readonly startTimeoutMs?: number;
 }
 
@@ -70,7 +70,7 @@ export class ServerProcess {
   /** Starts the server on the data that its folder holds, and resolves when it answers. */
   async start(): Promise<void> {
     if (this.#child !== undefined) throw new Error(`${this.#options.name} runs already, as process ${this.#child.pid}`);
-    const { name, command, account, folder, ready, startTimeoutMs = 60_000 } = this.#options;
+    const { name, command, account, folder, ready, startTimeoutMs = 120_000 } = this.#options;
     const [program, ...words] = command;
     const log = openSync(join(folder, 'log'), 'a');
     const child = spawn(program as string, words, { ...account, cwd: folder, stdio: ['ignore', log, log] });
