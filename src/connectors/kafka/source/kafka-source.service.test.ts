@@ -1,5 +1,7 @@
+/** A Kafka source on a real broker. One file, because all of it shares a broker and what it takes to drive a source. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { Connection, deleteRecordsV2 } from '@platformatic/kafka';
 import { type KafkaService, startKafka } from '../../../../test/services/kafka.ts';
 import { readCommitted } from '../../../../test/services/kafka-reader.ts';
 import {
@@ -589,6 +591,30 @@ describe('a Kafka source', () => {
           recoverable: false,
           message: /-0 cannot be read at offset 7: it ends at 2: .*onOffsetOutOfRange/,
         },
+      );
+    });
+
+    test('misses none of them if it wanted the beginning and had read nothing', async () => {
+      const old = await createTopic(kafka, 'retention');
+      await produce(
+        kafka,
+        old,
+        [0, 1, 2, 3].map((n) => ({ value: `${n}` })),
+      );
+      const restoreFrom = await withDriver(text(old), async (driver) => driver.snapshot());
+      const readOne = await withDriver(text(old), async (driver) => {
+        await driver.readSome(1, 1);
+        return driver.snapshot();
+      });
+      const connection = new Connection('test');
+      await connection.connect('127.0.0.1', kafka.port);
+      const partitions = [{ partitionIndex: 0, offset: 3n }];
+      await deleteRecordsV2.api.async(connection, [{ name: old, partitions }], 10_000);
+      await connection.close();
+      assert.deepEqual(await withDriver(text(old), (driver) => readSome(driver, 1), { restoreFrom }), ['3']);
+      await assert.rejects(
+        withDriver(text(old), (driver) => driver.readSome(1), { restoreFrom: readOne }),
+        { message: /cannot be read at offset 1: the records before 3 are gone \(.*\), and 2 of them were not read/ },
       );
     });
 
