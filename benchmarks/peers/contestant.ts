@@ -15,7 +15,7 @@ export interface Contestant {
   /** Installs and builds, unless that was done before. */
   prepare(): Promise<void>;
   command(settings: RunSettings): readonly string[];
-  readonly env?: (settings: RunSettings) => Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface RunSettings {
@@ -76,7 +76,7 @@ export class RunningContestant {
     // Of a session of its own, so that all its processes can be counted and ended; it ends when this process does.
     this.child = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...args], {
       cwd: settings.folder,
-      env: { ...process.env, ...environment(settings), ...contestant.env?.(settings) },
+      env: { ...process.env, ...environment(settings), ...contestant.env },
       stdio: ['ignore', 'pipe', log],
       detached: true,
     });

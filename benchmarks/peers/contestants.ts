@@ -1,7 +1,7 @@
 /** Who takes part in Yahoo's benchmark, and with which settings. The README says why they are fair. */
 import { join } from 'node:path';
 import process from 'node:process';
-import type { Contestant, RunSettings } from './contestant.ts';
+import type { Contestant } from './contestant.ts';
 import { type JavaProgram, javaProgram, millracePackage, pythonEnvironment } from './install.ts';
 
 const HERE = import.meta.dirname;
@@ -39,12 +39,7 @@ function javaContestant(name: string, about: string, options: readonly string[] 
   };
 }
 
-function pythonContestant(
-  name: string,
-  about: string,
-  requirements: readonly string[],
-  args: (settings: RunSettings) => readonly string[],
-): Contestant {
+function pythonContestant(name: string, about: string, requirements: readonly string[]): Contestant {
   let python = '';
   return {
     name,
@@ -52,8 +47,8 @@ function pythonContestant(
     async prepare() {
       python ||= await pythonEnvironment(requirements);
     },
-    command: (settings) => [python, ...args(settings)],
-    env: () => ({ PYTHONPATH: join(HERE, 'python'), PYTHONUNBUFFERED: '1' }),
+    command: () => [python, join(HERE, 'python', `${name}_yahoo.py`)],
+    env: { PYTHONDONTWRITEBYTECODE: '1' },
   };
 }
 
@@ -67,9 +62,29 @@ const millrace: Contestant = {
   command: ({ heapMb }) => [process.execPath, `--max-old-space-size=${heapMb}`, millraceProgram],
 };
 
+const node: Contestant = {
+  name: 'node',
+  about:
+    'a loop by hand over @platformatic/kafka, JSON.parse per record, a thread for each partition; nothing is kept for a failure',
+  async prepare() {},
+  command: ({ heapMb }) => [process.execPath, `--max-old-space-size=${heapMb}`, join(HERE, 'node', 'yahoo.ts')],
+};
+
 export const CONTESTANTS: readonly Contestant[] = [
   millrace,
   javaContestant('flink', 'Apache Flink 2.3.0, DataStream API in Java, local cluster in one process', OPENED),
   javaContestant('kafka-streams', 'Kafka Streams 4.3.1, state in memory with changelog, counts written as they change'),
   javaContestant('spark', 'Spark Structured Streaming 4.2.0, local mode, micro-batches, append mode', OPENED),
+  node,
+  pythonContestant('bytewax', 'Bytewax 0.21.1, one process with two workers', [
+    'bytewax==0.21.1',
+    'confluent-kafka==2.12.2',
+    'orjson==3.13.0',
+    'redis==8.1.0',
+  ]),
+  pythonContestant('quix', 'Quix Streams 3.28.1, two processes, state in RocksDB with changelog, counts written as they change', [
+    'quixstreams==3.28.1',
+    'orjson==3.13.0',
+    'redis==8.1.0',
+  ]),
 ];

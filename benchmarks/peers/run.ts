@@ -65,6 +65,7 @@ const options = {
   spacingMs: Number(values['spacing-ms']),
   rounds: Number(values.rounds ?? defaults.rounds),
   rates: (values.rates ?? defaults.rates).split(',').map(Number).filter(Boolean),
+  slowSeconds: 10,
   warmupSeconds: Number(values.warmup ?? defaults.warmup),
   seconds: Number(values.seconds ?? defaults.seconds),
   heapMb: Number(values['heap-mb']),

@@ -7,9 +7,11 @@ import { Admin, Connection, fetchV11, produceV7, Writer } from '@platformatic/ka
 const PRODUCE = 0;
 const PRODUCE_VERSION = 7;
 const TIMEOUT_MS = 30_000;
-/** A bad `acks` would cost nothing here and hide errors there: the leader confirms. */
+/** What `acks` means: the leader confirms. */
 const LEADER_CONFIRMS = 1;
 const MAX_FETCH_BYTES = 4 << 20;
+const LEADER_ATTEMPTS = 100;
+const LEADER_PAUSE_MS = 100;
 
 export interface PartitionBatch {
   readonly partition: number;
@@ -63,6 +65,21 @@ export class Broker {
         error === null ? resolve() : reject(error),
       );
     });
+  }
+
+  /** Waits until the partitions of a new topic have a leader: a moment after its creation. */
+  async waitForTopic(topic: string, partitions: number): Promise<void> {
+    for (let partition = 0; partition < partitions; partition++) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await this.fetch(topic, partition, 0n, 0);
+          break;
+        } catch (error) {
+          if (attempt === LEADER_ATTEMPTS) throw error;
+          await new Promise((resolve) => setTimeout(resolve, LEADER_PAUSE_MS));
+        }
+      }
+    }
   }
 
   /** Waits up to `maxWaitMs` for something at `offset`. @returns the values from there on and the offset behind them */
@@ -128,13 +145,11 @@ export class Topics {
         { name: 'retention.ms', value: '-1' },
       ],
     });
-    // The controller has it; the broker learns of it a little later, and until then knows no such topic.
-    while (!(await this.admin.listTopics()).includes(name)) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
-  /** Deletes the topic, and all that were named after it by whoever used it. */
-  async deleteAll(prefix: string): Promise<void> {
-    const names = (await this.admin.listTopics()).filter((name) => name.startsWith(prefix));
+  /** Deletes the topic, and all whose names contain its name: those that a contestant made for itself. */
+  async deleteAll(topic: string): Promise<void> {
+    const names = (await this.admin.listTopics()).filter((name) => name.includes(topic));
     if (names.length > 0) await this.admin.deleteTopics({ topics: names });
   }
 

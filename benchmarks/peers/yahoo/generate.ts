@@ -22,6 +22,7 @@ const TICK_MS = 2;
 const task = JSON.parse(process.argv[2] as string) as GeneratorTask;
 const events = new AdEvents(task.seed);
 const broker = await Broker.connect(task.broker);
+await broker.waitForTopic(task.topic, PARTITIONS);
 const say = (message: GeneratorMessage): Promise<void> =>
   new Promise((resolve, reject) => {
     process.send?.(message, (error: Error | null) => (error === null ? resolve() : reject(error)));

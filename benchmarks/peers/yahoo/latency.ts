@@ -12,6 +12,8 @@ import { PARTITIONS } from './settings.ts';
 
 export interface LatencyOptions {
   readonly perSecond: number;
+  /** How long the generator is slow at the beginning. */
+  readonly slowSeconds: number;
   readonly warmupSeconds: number;
   readonly seconds: number;
   readonly seed: number;
@@ -32,12 +34,11 @@ export interface Latency {
 }
 
 const SLOW_PER_SECOND = 1_000;
-const SLOW_SECONDS = 10;
 
 let topics = 0;
 
 export async function measureLatency(contestant: Contestant, stage: Stage, options: LatencyOptions): Promise<Latency> {
-  const { perSecond, warmupSeconds, seconds, seed } = options;
+  const { perSecond, slowSeconds, warmupSeconds, seconds, seed } = options;
   const input = `paced-${process.pid}-${String(++topics).padStart(4, '0')}`;
   await stage.topics.create(input, { partitions: PARTITIONS });
   const generator = startGenerator({
@@ -46,13 +47,13 @@ export async function measureLatency(contestant: Contestant, stage: Stage, optio
     topic: input,
     seed,
     phases: [
-      { perSecond: SLOW_PER_SECOND, seconds: SLOW_SECONDS },
+      { perSecond: SLOW_PER_SECOND, seconds: slowSeconds },
       { perSecond, seconds: warmupSeconds + seconds },
     ],
   });
   try {
     const startMs = await generator.started;
-    const fromMs = startMs + (SLOW_SECONDS + warmupSeconds) * 1000;
+    const fromMs = startMs + (slowSeconds + warmupSeconds) * 1000;
     const toMs = fromMs + seconds * 1000;
     let generatorMs = percentiles([]);
     const results = new Results();

@@ -48,6 +48,7 @@ export async function runContestant(contestant: Contestant, stage: Stage, result
   const folder = mkdtempSync(join(tmpdir(), `millrace-peer-${contestant.name}-`));
   await stage.topics.create(output, { partitions: 1, appendTime: true });
   const broker = await Broker.connect(stage.broker);
+  await broker.waitForTopic(output, 1);
   const { parallelism, checkpointMs, heapMb, redis } = stage;
   const settings = { broker: stage.broker, redis, input, output, probe, mode, parallelism, checkpointMs, heapMb, folder };
   const running = new RunningContestant(contestant, settings);
@@ -60,17 +61,18 @@ export async function runContestant(contestant: Contestant, stage: Stage, result
     let next = 0n;
     let newsMs = Date.now();
     const patienceMs = (): number => (results.lines === 0 ? START_PATIENCE_MS : PATIENCE_MS);
-    while (!(others && results.isComplete) && !running.hasEnded && Date.now() - newsMs < patienceMs()) {
+    while (!(others && results.isComplete) && Date.now() - newsMs < patienceMs()) {
+      const hadEnded = running.hasEnded;
       const fetched = await broker.fetch(output, 0, next, 200);
+      if (hadEnded && fetched.values.length === 0) break;
       for (const value of fetched.values) results.add(value);
       if (fetched.values.length > 0 || !others) newsMs = Date.now();
       next = fetched.next;
     }
     const cpuSeconds = running.meter.cpuSeconds();
-    const problem = running.hasEnded ? 'it ended by itself' : results.fault();
+    const problem = results.fault() ?? (others ? undefined : 'it ended before the generator');
     const fault = problem && `${problem}. The end of its log: ${running.logTail()}`;
-    if (running.hasEnded) await aside.catch(() => {});
-    else await aside;
+    if (others) await aside;
     return { results, startedMs: running.startedMs, reading, cpuSeconds, peakBytes: running.meter.peakBytes, fault };
   } finally {
     await running.stop();

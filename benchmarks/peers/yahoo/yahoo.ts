@@ -21,6 +21,8 @@ export interface YahooOptions {
   readonly rounds: number;
   /** Events a second at which latencies are measured. */
   readonly rates: readonly number[];
+  /** How long a paced generator is slow, so that every contestant has started before it is not. */
+  readonly slowSeconds: number;
   readonly warmupSeconds: number;
   readonly seconds: number;
   readonly heapMb: number;
@@ -79,10 +81,16 @@ export async function runYahoo(contestants: readonly Contestant[], options: Yaho
     for (const perSecond of options.rates) {
       for (let round = 0; round < rounds; round++) {
         for (const { contestant, latency, failures } of inTurn(present, round)) {
-          const { warmupSeconds, seconds } = options;
+          const { slowSeconds, warmupSeconds, seconds } = options;
           const title = `${perSecond} events/s, round ${round + 1}, ${contestant.name}`;
           await attempt(title, failures, log, async () => {
-            const measured = await measureLatency(contestant, stage, { perSecond, warmupSeconds, seconds, seed: SEED });
+            const measured = await measureLatency(contestant, stage, {
+              perSecond,
+              slowSeconds,
+              warmupSeconds,
+              seconds,
+              seed: SEED,
+            });
             latency.push(measured);
             return describeLatency(measured);
           });
