@@ -51,7 +51,13 @@ export class StreamExecutionEnvironment {
     );
   }
 
-  /** For operators that set none of their own. */
+  /**
+   * For operators that set none of their own.
+   *
+   * Above 1, records that change their slot are encoded, and arrive as copies. That is when a value that is not data (a function, an
+   * object of a class that is not known) is refused, with the path of its field. A record that stays in its slot is handed over as it is,
+   * whatever it holds, and all that receive it share it: change no record that you were given or have emitted.
+   */
   setParallelism(parallelism: number): this {
     this.parallelism = checkParallelism(parallelism);
     return this;

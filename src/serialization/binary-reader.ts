@@ -57,6 +57,12 @@ export class BinaryReader {
     return this.bytes[this.offset++] as number;
   }
 
+  /** The next byte, which is still to be read. */
+  peekByte(): number {
+    if (this.offset >= this.end) throw this.corrupt('the end came too early');
+    return this.bytes[this.offset] as number;
+  }
+
   readVarUint(): number {
     let value = 0;
     let factor = 1;

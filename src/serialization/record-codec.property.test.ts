@@ -12,7 +12,7 @@ const anyData = fc.anything({
   withSet: true,
   withTypedArray: true,
   withNullPrototype: true,
-  withSparseArray: false,
+  withSparseArray: true,
   maxDepth: 3,
 });
 const names = fc.oneof(

@@ -232,6 +232,40 @@ test('what is not data is refused with its path, and the channel goes on as if i
   ]);
 });
 
+test('holes in arrays stay holes', () => {
+  // biome-ignore lint/suspicious/noSparseArray: the holes are what is tested
+  const sparse = [, 1, , { a: [, undefined] }, ,];
+  assertPasses([sparse, { a: 1, sparse }, new Map([[1, sparse]])]);
+  const encoder = new RecordEncoder();
+  encoder.write(sparse, 1);
+  const decoder = new RecordDecoder();
+  decoder.load(encoder.bytes, encoder.position);
+  assert.deepStrictEqual(Object.keys(readAll(decoder)[0]?.[0] as object), ['1', '3']);
+});
+
+test('an array with a property beside its elements is refused with its path, at the latest after some records', () => {
+  const encoder = new RecordEncoder();
+  encoder.write({ a: 1 }, 1);
+  const before = encoder.position;
+  const found = /b+/.exec('abbc');
+  for (let round = 0; round < 2; round++) {
+    assert.throws(
+      () => encoder.write({ a: { b: [1, found] } }, 2),
+      (error: any) =>
+        error.code === 'NOT_SERIALIZABLE' && error.context.path === '$.a.b[1]' && /property "index" beside/.test(error.message),
+    );
+    assert.equal(encoder.position, before);
+    // biome-ignore lint/suspicious/noSparseArray: a hole does not hide the property
+    const sparse = Object.assign([1, , , 2], { extra: 1 });
+    assert.throws(() => encoder.write(sparse, 2), { message: /at \$ is an array with a property "extra"/ });
+  }
+  assertPasses([{ a: { b: [1, ['bb']] } }]);
+  for (let i = 0; i < 1000; i++) encoder.write([[i], [i]], 3);
+  assert.throws(() => {
+    for (let i = 0; i < 100; i++) encoder.write([[1], Object.assign([i], { extra: 1 })], 3);
+  }, /at \$\[1\] is an array/);
+});
+
 test('an error of a getter goes to the caller, and the record is not written', () => {
   const encoder = new RecordEncoder();
   encoder.write({ a: 1 }, none);

@@ -12,11 +12,14 @@
  * begins, and both ends begin a piece with the same idea of the last timestamp.
  *
  * - timestamp: a whole number: 0 and a double, or 1 + the zigzag difference to the one before
- * - value: a tag, and by tag: INT zigzag; DOUBLE 8 bytes; STRING as below; ARRAY count and values; GENERAL length and bytes of
+ * - value: a tag, and by tag: INT zigzag; DOUBLE 8 bytes; STRING as below; ARRAY count and values, HOLE for those that are
+ *   missing; GENERAL length and bytes of
  *   `encodeValue`; DEFINE count and, for each field, name and kind, and behind it the value itself; from FIRST_SHAPE on the
  *   fields of that shape
  * - field: by kind; an ANY field is a value with its tag
  * - string: twice the length, plus 1 if each unit takes two bytes and not one; ASCII or UTF-16, so that every string survives
+ *
+ * Of an array, only the elements are carried: one that has other properties is refused where that is noticed.
  *
  * Whole numbers are in groups of 7 bits, the lowest first. All of it is little endian. The form may change between
  * versions: it is never stored.
@@ -32,6 +35,7 @@ export const STRING = 6;
 export const ARRAY = 7;
 export const GENERAL = 8;
 export const DEFINE = 9;
+export const HOLE = 10;
 export const FIRST_SHAPE = 16;
 
 /** Definitions that a stream may hold; all of its tags are one byte. */

@@ -14,6 +14,7 @@ import {
   FALSE,
   FIRST_SHAPE,
   GENERAL,
+  HOLE,
   INT,
   Kind,
   MAX_DEFINITIONS,
@@ -208,7 +209,14 @@ export class RecordDecoder {
     if (count > this.remaining) throw this.corrupt(`${count} elements are announced, but ${this.remaining} bytes are left`);
     this.enter();
     const array: unknown[] = [];
-    for (let i = 0; i < count; i++) array.push(this.any());
+    for (let i = 0; i < count; i++) {
+      if (this.bytes[this.position] === HOLE) {
+        this.position++;
+        array.length++;
+      } else {
+        array.push(this.any());
+      }
+    }
     this.depth--;
     return array;
   }

@@ -8,6 +8,7 @@
  * The way of a record: the shape of the record before is tried first, as code; then its names are looked up, and the layout
  * that has them is widened until it fits; whatever cannot be shaped takes the general codec.
  */
+import { propertyOfArray, refuseArrayProperties } from './array-properties.ts';
 import { BinaryWriter } from './binary-writer.ts';
 import {
   ARRAY,
@@ -16,6 +17,7 @@ import {
   FALSE,
   FIRST_SHAPE,
   GENERAL,
+  HOLE,
   INT,
   Kind,
   MAX_DEFINITIONS,
@@ -56,10 +58,17 @@ export interface RecordEncoderOptions {
   readonly types?: TypeRegistry;
 }
 
-/** Thrown by what cannot go on, to the record that is being written. */
+/** Thrown by what cannot go on, to the record that is being written: from there the path is known. */
 const REFUSED = Symbol('refused');
+const HAS_PROPERTIES = Symbol('array with properties');
 /** Buffers that one huge record made larger than this many times their first size are given back. */
 const SHRINK_FACTOR = 8;
+/**
+ * Arrays that are looked at for properties that are no elements: the first ones, as what one record has, the others have too, and
+ * then one of so many (a prime, so that it is not always the same one of a record).
+ */
+const FIRST_ARRAYS = 64;
+const ARRAYS_PER_LOOK = 61;
 
 const textEncoder = new TextEncoder();
 
@@ -79,6 +88,8 @@ export class RecordEncoder {
   private last: Shape | undefined;
   private lastTimestamp = Number.NEGATIVE_INFINITY;
   private depth = 0;
+  private arraysLookedAt = 0;
+  private arraysToNextLook = 1;
 
   constructor(options: RecordEncoderOptions = {}) {
     this.initialBytes = options.initialBytes ?? 1024;
@@ -114,6 +125,11 @@ export class RecordEncoder {
       this.depth = 0;
       for (const shape of this.defined.splice(definitions)) shape.tag = 0;
       this.last = undefined;
+      if (error === HAS_PROPERTIES) {
+        this.arraysLookedAt = 0;
+        this.arraysToNextLook = 1;
+        refuseArrayProperties(value);
+      }
       if (error !== REFUSED) throw error;
       this.writeGeneral(value);
     }
@@ -215,7 +231,18 @@ export class RecordEncoder {
     this.bytes[this.position++] = ARRAY;
     this.position = writeVarUint(this.bytes, this.position, length);
     let hint: Shape | undefined;
-    for (let i = 0; i < length; i++) hint = this.any(value[i], hint);
+    for (let i = 0; i < length; i++) {
+      const element = value[i];
+      if (element === undefined && !(i in value)) this.tag(HOLE);
+      else hint = this.any(element, hint);
+    }
+    // Behind the loop, and not in front of it: there it made the loop a third slower.
+    if (--this.arraysToNextLook === 0) this.lookAt(value);
+  }
+
+  private lookAt(array: readonly unknown[]): void {
+    this.arraysToNextLook = ++this.arraysLookedAt < FIRST_ARRAYS ? 1 : ARRAYS_PER_LOOK;
+    if (propertyOfArray(array) !== undefined) throw HAS_PROPERTIES;
   }
 
   private number(value: number): void {

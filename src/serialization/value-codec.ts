@@ -3,7 +3,7 @@
  * else without a generated codec is written in.
  *
  * Data are undefined, null, booleans, numbers (−0, NaN and infinities included), bigints, strings (lone surrogates
- * included), Date (also invalid), arrays (a hole becomes undefined), plain objects (own enumerable string keys), Map, Set,
+ * included), Date (also invalid), arrays (their elements and holes, no other properties), plain objects (own enumerable string keys), Map, Set,
  * typed arrays (a Node Buffer comes back as Uint8Array), ArrayBuffer, DataView, and instances of registered classes.
  * Everything else is refused, with the path to it. References are not kept: an object that is reached twice is written
  * twice, and one that holds itself is refused.
@@ -37,6 +37,8 @@ const TYPED_ARRAY = 16;
 const ARRAY_BUFFER = 17;
 const DATA_VIEW = 18;
 const REGISTERED = 19;
+/** Only among the elements of an array. */
+const HOLE = 20;
 const SMALL_INT = 0x40;
 const SMALL_INT_MAX = 0xff - SMALL_INT;
 
@@ -215,7 +217,11 @@ function encodeArray(writer: BinaryWriter, value: readonly unknown[], types: Typ
   writer.writeVarUint(value.length);
   let i = 0;
   try {
-    for (; i < value.length; i++) encode(writer, value[i], types, depth + 1);
+    for (; i < value.length; i++) {
+      const element = value[i];
+      if (element === undefined && !(i in value)) writer.writeByte(HOLE);
+      else encode(writer, element, types, depth + 1);
+    }
   } catch (error) {
     throw error instanceof Refusal ? error.through(value, `[${i}]`) : error;
   }
@@ -340,7 +346,14 @@ function decodeContainer(reader: BinaryReader, tag: number, types: TypeRegistry 
     case ARRAY: {
       const count = reader.readCount();
       const array: unknown[] = [];
-      for (let i = 0; i < count; i++) array.push(decode(reader, types, depth));
+      for (let i = 0; i < count; i++) {
+        if (reader.peekByte() === HOLE) {
+          reader.readByte();
+          array.length++;
+        } else {
+          array.push(decode(reader, types, depth));
+        }
+      }
       return array;
     }
     case OBJECT:
