@@ -1,26 +1,32 @@
 /**
  * Kills a running job again and again, and checks that what it committed is what it commits when nobody disturbs it.
  *
- * Usage: `npm run test:crash -- [--kills N] [--seed S] [--json] [--keep]`
+ * Usage: `npm run test:crash -- [--kafka] [--kills N] [--seed S] [--json] [--keep]`
  *
  * A round is one job: its process is killed by SIGKILL at moments drawn from the seed (soon after its start, when a
  * checkpoint begins, when one is complete, or at any time), and started again from its newest checkpoint, until it finishes. Then
  * its output, sorted, is compared byte for byte with that of an undisturbed run. Rounds take turns in aligned and unaligned
  * checkpoints and in state backends.
+ *
+ * By default the job writes files. With `--kafka` it reads a topic and writes topics, and in one run of six the broker is killed as well:
+ * the job waits for it, or is killed while it is away.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { FileCheckpointStorage } from '../../src/checkpoint/index.ts';
 import { seededRandom, systemPlatform } from '../../src/common/index.ts';
 import { LocalFileSystem } from '../../src/filesystem/node.ts';
+import { fileScenario } from './file-scenario.ts';
+import { kafkaScenario } from './kafka-scenario.ts';
+import type { JobPlace } from './scenario.ts';
 
 const { values: options } = parseArgs({
   options: {
+    kafka: { type: 'boolean', default: false },
     kills: { type: 'string', default: '40' },
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
@@ -30,10 +36,9 @@ const { values: options } = parseArgs({
 const wantedKills = Number(options.kills);
 const random = seededRandom(Number(options.seed));
 
-const EVENTS = 30_000;
-const EVENTS_PER_SECOND = 6_000;
-const JOB = fileURLToPath(new URL('job.ts', import.meta.url));
-const OUTPUTS = ['per-kind', 'sessions'] as const;
+/** Of the runs with a service, in how many that is killed. */
+const SERVICE_KILL_SHARE = 1 / 6;
+const SERVICE_DOWN_MAX_MS = 1_500;
 const MAX_RUNS_WITHOUT_PROGRESS = 25;
 
 interface Round {
@@ -59,7 +64,10 @@ const say = (text: string): void => {
   if (!options.json) console.log(text);
 };
 
+const scenario = options.kafka ? await kafkaScenario() : fileScenario;
+
 let kills = 0;
+let serviceKills = 0;
 let running: ChildProcess | undefined;
 process.on('SIGINT', () => {
   running?.kill('SIGKILL');
@@ -67,7 +75,11 @@ process.on('SIGINT', () => {
 });
 
 const expected = await undisturbed();
-say(`undisturbed: ${OUTPUTS.map((o) => `${expected[o].length} rows in ${o}`).join(', ')}`);
+say(
+  `undisturbed: ${Object.entries(expected)
+    .map(([output, rows]) => `${rows.length} rows in ${output}`)
+    .join(', ')}`,
+);
 let rounds = 0;
 while (kills < wantedKills) {
   const round = ROUNDS[rounds % ROUNDS.length] as Round;
@@ -78,20 +90,29 @@ while (kills < wantedKills) {
     `round ${rounds} (${round.unaligned ? 'unaligned' : 'aligned'}, ${round.backend}): ${kills - before} kills, output equal; ${kills} of ${wantedKills} kills`,
   );
 }
-const outcome = { seed: Number(options.seed), kills, rounds, killsByMoment, outcome: 'EQUAL' };
-console.log(options.json ? JSON.stringify(outcome) : `All equal after ${kills} kills: ${JSON.stringify(killsByMoment)}`);
+await scenario.stop?.();
+const services = scenario.killService === undefined ? {} : { serviceKills };
+const outcome = { seed: Number(options.seed), kills, ...services, rounds, killsByMoment, outcome: 'EQUAL' };
+console.log(
+  options.json ? JSON.stringify(outcome) : `All equal after ${kills} kills: ${JSON.stringify({ ...killsByMoment, ...services })}`,
+);
 
-async function undisturbed(): Promise<Record<(typeof OUTPUTS)[number], string[]>> {
+async function undisturbed(): Promise<Readonly<Record<string, readonly string[]>>> {
   const folder = join(base, 'undisturbed');
   mkdirSync(folder);
-  const { code, log } = await run(folder, ROUNDS[0] as Round, undefined, 60_000, undefined);
+  const place = await scenario.place('undisturbed', folder);
+  const { code, log } = await run(folder, place, ROUNDS[0] as Round, undefined, 60_000, undefined);
   if (code !== 0) fail(`The undisturbed run ended with exit code ${code}.`, log);
-  return rowsOf(folder);
+  const rows = await place.rows();
+  for (const [output, found] of Object.entries(rows))
+    if (found.length === 0) fail(`The undisturbed run wrote no ${output}.`, log);
+  return rows;
 }
 
 async function disturbed(index: number, round: Round): Promise<void> {
   const folder = join(base, `round-${index}`);
   mkdirSync(folder);
+  const place = await scenario.place(`round-${index}`, folder);
   let lastId = 0;
   let runsWithoutProgress = 0;
   for (;;) {
@@ -100,14 +121,16 @@ async function disturbed(index: number, round: Round): Promise<void> {
     lastId = restore?.checkpointId ?? lastId;
     const patient = runsWithoutProgress > MAX_RUNS_WITHOUT_PROGRESS || kills >= wantedKills;
     const moment = patient ? undefined : drawMoment();
-    const { code, log } = await run(folder, round, moment, EVENTS_PER_SECOND, restore?.externalPath);
+    const serviceIsBack = patient ? undefined : killServiceNowAndThen();
+    const { code, log } = await run(folder, place, round, moment, scenario.eventsPerSecond, restore?.externalPath);
+    await serviceIsBack;
     // A job that has finished has no checkpoints left, and is not started again from those of an earlier run.
     if (code === 0 || /Job 'Crash test' has finished/.test(log)) break;
     if (code !== null) fail(`The job ended by itself with exit code ${code} (round ${index}, after ${kills} kills).`, log);
   }
-  const rows = rowsOf(folder);
-  for (const output of OUTPUTS) {
-    const difference = firstDifference(expected[output], rows[output]);
+  const rows = await place.rows();
+  for (const [output, wanted] of Object.entries(expected)) {
+    const difference = firstDifference(wanted, rows[output] ?? []);
     if (difference) fail(`After ${kills} kills, ${output} differs: ${difference} (round ${index}, ${folder})`, '');
   }
   if (!options.keep) rmSync(folder, { recursive: true, force: true });
@@ -120,16 +143,34 @@ function drawMoment(): { readonly moment: Moment; readonly delayMs: number } {
   return { moment, delayMs: random.next() * span };
 }
 
+/** @returns a promise for the end of the failure; undefined if there is none */
+function killServiceNowAndThen(): Promise<void> | undefined {
+  if (scenario.killService === undefined || random.next() >= SERVICE_KILL_SHARE) return undefined;
+  const inMs = random.next() * 2_000;
+  const downMs = random.next() * SERVICE_DOWN_MAX_MS;
+  serviceKills++;
+  return new Promise((resolve) => setTimeout(resolve, inMs)).then(() => scenario.killService?.(downMs));
+}
+
 /** @returns exit code (`null` if killed) and what it logged */
 function run(
   folder: string,
+  place: JobPlace,
   { unaligned, backend }: Round,
   kill: { readonly moment: Moment; readonly delayMs: number } | undefined,
   eventsPerSecond: number,
   restore: string | undefined,
 ): Promise<{ code: number | null; log: string }> {
-  const args = [folder, String(EVENTS), String(eventsPerSecond), String(unaligned), backend];
-  const child = spawn(process.execPath, ['--conditions=millrace-source', JOB, ...args, ...(restore ? [restore] : [])], {
+  const args = [
+    folder,
+    String(scenario.events),
+    String(eventsPerSecond),
+    String(unaligned),
+    backend,
+    restore ?? '',
+    ...place.words,
+  ];
+  const child = spawn(process.execPath, ['--conditions=millrace-source', scenario.job, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, MILLRACE_LOG: 'debug' },
   });
@@ -174,17 +215,6 @@ async function newestCheckpoint(folder: string) {
     .sort((a, b) => b.checkpointId - a.checkpointId)[0];
 }
 
-/** What a reader sees that ignores hidden files, sorted. */
-function rowsOf(folder: string): Record<(typeof OUTPUTS)[number], string[]> {
-  const rows = (output: string): string[] =>
-    readdirSync(join(folder, output), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && !/^[._]/.test(entry.name))
-      .flatMap((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8').split('\n'))
-      .filter((line) => line !== '')
-      .sort();
-  return { 'per-kind': rows('per-kind'), sessions: rows('sessions') };
-}
-
 function firstDifference(wanted: readonly string[], got: readonly string[]): string | undefined {
   const index = wanted.findIndex((row, i) => row !== got[i]);
   if (index < 0 && wanted.length === got.length) return undefined;
@@ -195,7 +225,7 @@ function firstDifference(wanted: readonly string[], got: readonly string[]): str
 function fail(message: string, log: string): never {
   if (log) process.stderr.write(`${log}\n`);
   process.stderr.write(
-    `${message}\nSeed ${options.seed}. Replay with: npm run test:crash -- --kills ${options.kills} --seed ${options.seed}\n`,
+    `${message}\nSeed ${options.seed}. Replay with: npm run test:crash --${options.kafka ? ' --kafka' : ''} --kills ${options.kills} --seed ${options.seed}\n`,
   );
   process.exit(1);
 }

@@ -18,10 +18,7 @@ describe('a Kafka sink', () => {
   before(async () => {
     kafka = await startKafka({ own: true, proxied: true });
   });
-  after(async () => {
-    await kafka.proxied?.proxy.close();
-    await kafka.kill();
-  });
+  after(() => kafka.stop());
 
   const withRig = async (partitions: number, body: (rig: SinkRig) => Promise<void>): Promise<void> => {
     const rig = new SinkRig(kafka, await createTopic(kafka, 'delivery', { partitions }));
@@ -275,10 +272,7 @@ describe('a Kafka sink whose broker is killed', () => {
   before(async () => {
     kafka = await startKafka({ own: true });
   });
-  after(async () => {
-    await kafka.proxied?.proxy.close();
-    await kafka.kill();
-  });
+  after(() => kafka.stop());
 
   test('at least once: what is written before, during and after is there, in order', { timeout: 120_000 }, async () => {
     const rig = new SinkRig(kafka, await createTopic(kafka, 'killed', { partitions: 2 }));

@@ -28,10 +28,7 @@ for (const transactionVersion of [2, 1] as const) {
     before(async () => {
       kafka = await startKafka({ own: true, transactionVersion });
     });
-    after(async () => {
-      await kafka.proxied?.proxy.close();
-      await kafka.kill();
-    });
+    after(() => kafka.stop());
 
     const withRig = async (partitions: number, body: (rig: SinkRig) => Promise<void>): Promise<void> => {
       const rig = new SinkRig(kafka, await createTopic(kafka, 'exactly-once', { partitions }));

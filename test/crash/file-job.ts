@@ -1,11 +1,11 @@
 /**
- * The job of the crash tests, run by `run.ts` in a process of its own and killed again and again.
+ * The job of the crash tests, run in a process of its own and killed again and again.
  *
  * It has what can go wrong in it: two slots, splits, watermarks, an asynchronous operator, broadcast state, timers, tumbling
  * and session windows, and two-phase file sinks. Its output does not depend on when anything happens: events wait until all
  * rules are there, and none is late.
  *
- * Usage: `node job.ts FOLDER EVENTS EVENTS_PER_SECOND UNALIGNED BACKEND [RESTORE_PATH]`
+ * Usage: `node file-job.ts FOLDER EVENTS EVENTS_PER_SECOND UNALIGNED BACKEND [RESTORE_PATH]`
  */
 import { join } from 'node:path';
 import process from 'node:process';
@@ -24,33 +24,17 @@ import {
 } from 'millrace';
 import { FileSink } from 'millrace/files';
 import { jsonFormat } from 'millrace/formats';
-
-interface Event {
-  readonly id: number;
-  readonly user: string;
-  readonly kind: string;
-  readonly amount: number;
-  readonly at: number;
-}
+import { DISORDER_MS, type Event, eventAt, KINDS } from './events.ts';
 
 interface Rule {
   readonly kind: string;
   readonly weight: number;
 }
 
-const DISORDER_MS = 400;
-const RULES: readonly Rule[] = ['view', 'click', 'buy', 'return'].map((kind, i) => ({ kind, weight: i + 1 }));
+const RULES: readonly Rule[] = KINDS.map((kind, i) => ({ kind, weight: i + 1 }));
 
 const [folder = '', events = '0', ratePerSecond = '1', unaligned = 'false', backend = 'hashmap', restorePath = ''] =
   process.argv.slice(2);
-
-/** Reproducible: the same index gives the same event. */
-function eventAt(index: number): Event {
-  const mixed = Math.imul(index + 1, 0x9e3779b1) >>> 0;
-  const user = `user-${mixed % 97}`;
-  const kind = (RULES[(mixed >>> 8) % RULES.length] as Rule).kind;
-  return { id: index, user, kind, amount: (mixed >>> 12) % 1000, at: index * 5 - ((mixed >>> 5) % DISORDER_MS) };
-}
 
 const rules = new MapStateDescriptor<string, number>('rules');
 const waiting = new ListStateDescriptor<Event>('waiting');
