@@ -1,7 +1,10 @@
 /**
  * State descriptors, as Flink's: the name, kind and type of a state, and what it needs to work (default value, reduce or
  * aggregate function, time to live). The name identifies the state within its operator, in snapshots too.
+ *
+ * A type may stand by itself (`Types.STRING`) or among the options (`{ type: Types.STRING }`).
  */
+import { MillraceError } from '../common/index.ts';
 import type { TypeInformation } from '../serialization/index.ts';
 import type { AggregateFunction, ReduceFunction } from './state-functions.ts';
 import type { StateTtlConfig } from './state-ttl-config.ts';
@@ -43,6 +46,29 @@ export class StateDescriptor {
   }
 }
 
+type TypeOr<T, OptionsT> = TypeInformation<T> | OptionsT;
+
+function isType(value: object): value is TypeInformation<any> {
+  return typeof (value as { kind?: unknown }).kind === 'string';
+}
+
+/** @throws MillraceError `INVALID_OPTION` for what is neither a type nor options of these names */
+function optionsOf<T, OptionsT extends object>(
+  name: string,
+  given: TypeOr<T, OptionsT>,
+  names: readonly (keyof OptionsT & string)[],
+): OptionsT {
+  if (typeof given === 'object' && given !== null) {
+    if (isType(given) && names.includes('type' as keyof OptionsT & string)) return { type: given } as unknown as OptionsT;
+    if (Object.keys(given).every((key) => (names as readonly string[]).includes(key))) return given as OptionsT;
+  }
+  throw new MillraceError(
+    'INVALID_OPTION',
+    `The descriptor of the state '${name}' takes ${names[0] === 'keyType' ? 'two types' : 'a type'}, as Types.STRING, or an object with ${names.join(' and ')}, and nothing else.`,
+    { context: { state: name } },
+  );
+}
+
 /** One value per key. */
 export class ValueStateDescriptor<T> extends StateDescriptor {
   readonly kind = 'VALUE';
@@ -50,10 +76,11 @@ export class ValueStateDescriptor<T> extends StateDescriptor {
   /** What `value()` returns for a key without one; each key gets a copy of its own. */
   readonly defaultValue: T | undefined;
 
-  constructor(name: string, options: { readonly type?: TypeInformation<T>; readonly defaultValue?: T } = {}) {
+  constructor(name: string, options: TypeOr<T, { readonly type?: TypeInformation<T>; readonly defaultValue?: T }> = {}) {
     super(name);
-    this.type = options.type;
-    this.defaultValue = options.defaultValue;
+    const { type, defaultValue } = optionsOf(name, options, ['type', 'defaultValue']);
+    this.type = type;
+    this.defaultValue = defaultValue;
   }
 }
 
@@ -62,9 +89,9 @@ export class ListStateDescriptor<T> extends StateDescriptor {
   readonly kind = 'LIST';
   readonly type: TypeInformation<T> | undefined;
 
-  constructor(name: string, options: { readonly type?: TypeInformation<T> } = {}) {
+  constructor(name: string, options: TypeOr<T, { readonly type?: TypeInformation<T> }> = {}) {
     super(name);
-    this.type = options.type;
+    this.type = optionsOf(name, options, ['type']).type;
   }
 }
 
@@ -74,10 +101,18 @@ export class MapStateDescriptor<K, V> extends StateDescriptor {
   readonly keyType: TypeInformation<K> | undefined;
   readonly valueType: TypeInformation<V> | undefined;
 
-  constructor(name: string, options: { readonly keyType?: TypeInformation<K>; readonly valueType?: TypeInformation<V> } = {}) {
+  constructor(name: string, keyType: TypeInformation<K>, valueType: TypeInformation<V>);
+  constructor(name: string, options?: { readonly keyType?: TypeInformation<K>; readonly valueType?: TypeInformation<V> });
+  constructor(
+    name: string,
+    options: TypeOr<K, { readonly keyType?: TypeInformation<K>; readonly valueType?: TypeInformation<V> }> = {},
+    type?: TypeInformation<V>,
+  ) {
     super(name);
-    this.keyType = options.keyType;
-    this.valueType = options.valueType;
+    const types = isType(options) && type !== undefined ? { keyType: options, valueType: type } : options;
+    const { keyType, valueType } = optionsOf(name, types, ['keyType', 'valueType']);
+    this.keyType = keyType;
+    this.valueType = valueType;
   }
 }
 
@@ -87,10 +122,10 @@ export class ReducingStateDescriptor<T> extends StateDescriptor {
   readonly type: TypeInformation<T> | undefined;
   readonly reduceFunction: ReduceFunction<T>;
 
-  constructor(name: string, reduceFunction: ReduceFunction<T>, options: { readonly type?: TypeInformation<T> } = {}) {
+  constructor(name: string, reduceFunction: ReduceFunction<T>, options: TypeOr<T, { readonly type?: TypeInformation<T> }> = {}) {
     super(name);
     this.reduceFunction = reduceFunction;
-    this.type = options.type;
+    this.type = optionsOf(name, options, ['type']).type;
   }
 }
 
@@ -103,11 +138,11 @@ export class AggregatingStateDescriptor<IN, ACC, OUT> extends StateDescriptor {
   constructor(
     name: string,
     aggregateFunction: AggregateFunction<IN, ACC, OUT>,
-    options: { readonly type?: TypeInformation<ACC> } = {},
+    options: TypeOr<ACC, { readonly type?: TypeInformation<ACC> }> = {},
   ) {
     super(name);
     this.aggregateFunction = aggregateFunction;
-    this.type = options.type;
+    this.type = optionsOf(name, options, ['type']).type;
   }
 }
 
