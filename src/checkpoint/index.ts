@@ -21,5 +21,6 @@ export {
   type OperatorStateInspection,
   type TimersInspection,
 } from './inspection.ts';
-export { findRestorePoint, newestCheckpoint } from './restore-point.ts';
+export { damagedRestorePoint, findRestorePoint, newestCheckpoint } from './restore-point.ts';
+export { filesOf } from './state-handles.ts';
 export { type Verification, verifyCheckpoint } from './verification.ts';

@@ -8,6 +8,7 @@ import { type FileSystem, joinPath, parentPath } from '../filesystem/index.ts';
 import type { CompletedCheckpoint } from '../protocol/index.ts';
 import type { FileCheckpointStorage, ListedCheckpoint } from './file-checkpoint-storage.ts';
 import { checkpointIdOf, folderOfPath, METADATA_FILE } from './layout.ts';
+import { filesOf } from './state-handles.ts';
 import { verifyCheckpoint } from './verification.ts';
 
 /**
@@ -68,6 +69,25 @@ export async function newestCheckpoint(
   return newest && (await intact(newest, older, fileSystem));
 }
 
+/**
+ * The error of a checkpoint that was chosen, and whose state turned out to be damaged when it was read: says what to start from
+ * instead.
+ * @param damage names the file in its context
+ */
+export async function damagedRestorePoint(
+  { checkpointId, externalPath }: CompletedCheckpoint,
+  damage: MillraceError,
+  storage: FileCheckpointStorage,
+  fileSystem: FileSystem,
+): Promise<MillraceError> {
+  const siblings = checkpointIdOf(externalPath) === undefined ? [] : await storage.listCheckpoints(parentPath(externalPath));
+  const older = siblings.filter((sibling) => sibling.checkpointId < checkpointId);
+  const without = older.filter(
+    ({ checkpoint }) => checkpoint !== undefined && !filesOf(checkpoint).has(String(damage.context.path)),
+  );
+  return unusable(externalPath, damage, without, fileSystem);
+}
+
 async function intact(
   wanted: ListedCheckpoint,
   older: readonly ListedCheckpoint[],
@@ -75,6 +95,18 @@ async function intact(
 ): Promise<CompletedCheckpoint> {
   const damage = await damageOf(wanted, fileSystem);
   if (wanted.checkpoint !== undefined && damage === undefined) return wanted.checkpoint;
+  // Whether it is damaged is not known: it may be intact as soon as the file system works again.
+  if (isOfFileSystem(damage)) throw damage;
+  throw await unusable(wanted.path, damage, older, fileSystem);
+}
+
+/** @param older newest first */
+async function unusable(
+  path: string,
+  damage: Error | undefined,
+  older: readonly ListedCheckpoint[],
+  fileSystem: FileSystem,
+): Promise<MillraceError> {
   let next: CompletedCheckpoint | undefined;
   for (const candidate of older) {
     if (next === undefined && (await damageOf(candidate, fileSystem)) === undefined) next = candidate.checkpoint;
@@ -83,12 +115,12 @@ async function intact(
     next === undefined
       ? 'No older intact checkpoint is beside it; restore the files from a copy, or start from a savepoint.'
       : `The next older one that is intact is '${next.externalPath}' (checkpoint ${next.checkpointId}, completed ${new Date(next.completedTimestampMs).toISOString()}). To start from it, name that path; what was committed after it may then be committed once more.`;
-  const message = `The checkpoint in '${wanted.path}' cannot be used. ${damage?.message} ${advice}`;
-  throw new MillraceError('CORRUPT_DATA', message, {
+  const message = `The checkpoint in '${path}' cannot be used. ${damage?.message} ${advice}`;
+  return new MillraceError('CORRUPT_DATA', message, {
     cause: damage,
     context: {
       ...(damage instanceof MillraceError ? damage.context : {}),
-      checkpoint: wanted.path,
+      checkpoint: path,
       olderIntact: next?.externalPath,
     },
     recoverable: false,
@@ -97,5 +129,10 @@ async function intact(
 
 async function damageOf({ checkpoint, error }: ListedCheckpoint, fileSystem: FileSystem): Promise<Error | undefined> {
   if (checkpoint === undefined) return error;
-  return (await verifyCheckpoint(checkpoint, fileSystem, 'PRESENCE')).damages[0];
+  const { damages } = await verifyCheckpoint(checkpoint, fileSystem, 'PRESENCE');
+  return damages.find((damage) => !isOfFileSystem(damage)) ?? damages[0];
+}
+
+function isOfFileSystem(error: Error | undefined): boolean {
+  return error instanceof MillraceError && error.code === 'FILE_SYSTEM_FAILED';
 }

@@ -55,7 +55,7 @@ import {
   findExecution,
   hasEnded,
 } from './execution-graph.ts';
-import { accumulatorFailure, failedWhileStopping } from './job-failures.ts';
+import { accumulatorFailure, failedWhileStopping, withOlderCheckpoint } from './job-failures.ts';
 import { RegionFailover } from './region-failover.ts';
 import { SourceCoordinators } from './source-coordinators.ts';
 
@@ -472,9 +472,11 @@ export class JobMaster implements JobMasterGateway {
     const outcome = this.status === 'FAILING' ? 'FAILED' : this.status === 'CANCELLING' ? 'CANCELED' : 'FINISHED';
     // Before its checkpoints go: whoever would start it again from an older one must be able to know.
     if (outcome === 'FINISHED') logger.log('debug', `Job '${this.graph.jobName}' has finished`, { jobId: this.jobId });
+    const { latest } = this.store;
     await this.checkpoints
       .shutdown(outcome)
       .catch((error: unknown) => logger.log('warn', `Cleaning up the checkpoints failed: ${toError(error).message}`));
+    if (this.failure && latest) this.failure = await withOlderCheckpoint(this.failure, latest, this.dependencies);
     this.changeStatus(outcome);
     if (outcome === 'FAILED') this.ended.reject(this.failure);
     else if (outcome === 'CANCELED') {
