@@ -1,4 +1,4 @@
-/** A Kafka source on a real broker. One file, because all of it shares a broker and what it takes to drive a source. */
+/** A Kafka source on a real broker; over 500 lines because all of it shares a broker and what it takes to drive a source. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Connection, deleteRecordsV2 } from '@platformatic/kafka';
