@@ -36,6 +36,8 @@ export interface RingChannelDependencies {
   /** Of the thread that the other end is on. */
   readonly peer: RemoteBell;
   readonly types?: TypeRegistry;
+  /** Of a writer: called once, when a record has taken the general codec, which is several times slower than that of a shape. */
+  readonly onFallback?: () => void;
 }
 
 interface WaitingFrame {
@@ -53,6 +55,7 @@ export class RingChannelWriter implements ChannelWriter, DoorbellEnd {
   private readonly encoder: RecordEncoder;
   private readonly flushBytes: number;
   private readonly unregister: () => void;
+  private onFallback: (() => void) | undefined;
   private readonly waitingFrames: WaitingFrame[] = [];
   private head = 0;
   private paused = false;
@@ -60,12 +63,13 @@ export class RingChannelWriter implements ChannelWriter, DoorbellEnd {
   private bytes = 0;
   private buffers = 0;
 
-  constructor(buffer: SharedArrayBuffer, { doorbell, peer, types }: RingChannelDependencies) {
+  constructor(buffer: SharedArrayBuffer, { doorbell, peer, types, onFallback }: RingChannelDependencies) {
     this.ring = new Ring(buffer);
     this.peer = peer;
     this.flushBytes = this.ring.frameBytes - Math.min(SLACK_BYTES, this.ring.frameBytes / 2);
     this.encoder = new RecordEncoder({ initialBytes: this.ring.frameBytes + SLACK_BYTES, types });
     this.unregister = doorbell.register(this);
+    this.onFallback = onFallback;
   }
 
   get bytesWritten(): number {
@@ -78,11 +82,6 @@ export class RingChannelWriter implements ChannelWriter, DoorbellEnd {
 
   get usage(): number {
     return this.waitingFrames.length > 0 ? 1 : this.ring.used / this.ring.capacity;
-  }
-
-  /** Values that took the general codec, which is several times slower than a shape's: many of them are worth a line in the log. */
-  get fallbacks(): number {
-    return this.encoder.fallbacks;
   }
 
   write(value: unknown, timestamp: number): void {
@@ -155,6 +154,10 @@ export class RingChannelWriter implements ChannelWriter, DoorbellEnd {
     const { frameBytes } = this.ring;
     const end = encoder.position;
     if (end === 0) return;
+    if (this.onFallback !== undefined && encoder.fallbacks > 0) {
+      this.onFallback();
+      this.onFallback = undefined;
+    }
     let from = 0;
     if (!this.closed) {
       for (; end - from > frameBytes; from += frameBytes) this.publish(RECORDS_PART, encoder.bytes, from, from + frameBytes);

@@ -61,6 +61,21 @@ test('a record that is many times larger than the ring passes in parts', () => {
   assert.ok(reader.isEmpty && writer.isAvailable);
 });
 
+test('the first record that takes the general codec is told of, and no other', () => {
+  let told = 0;
+  const words = createDoorbell();
+  const ends = { doorbell: new ThreadDoorbell(createDoorbell()), peer: new RemoteBell(words), onFallback: () => told++ };
+  const writer = new RingChannelWriter(createRing(MIN_RING_BYTES), ends);
+  writer.write({ a: 1, list: ['x', null] }, 1);
+  writer.flush();
+  assert.equal(told, 0);
+  for (let i = 0; i < 2; i++) {
+    writer.write({ a: 1, list: new Set(['x']) }, 1);
+    writer.flush();
+    assert.equal(told, 1);
+  }
+});
+
 test('a barrier behind frames that wait for room is announced when it is in the ring, and captured whole', () => {
   const { writer, reader, producer } = open();
   const total = 5000;

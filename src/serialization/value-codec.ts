@@ -101,7 +101,7 @@ class Refusal extends Error {
     const path = pathOf(steps);
     return new MillraceError(
       'NOT_SERIALIZABLE',
-      `The value at ${path} is ${what}, which is not data. Leave it out, replace it by data, or register its class as a type.`,
+      `The value at ${path} is ${what}, which is not data. Leave it out, or replace it by data: an object of a class by a plain object with its fields, for instance.`,
       { context: { path, what } },
     );
   }

@@ -2,7 +2,7 @@
  * The channels of the tasks in one slot: local ones to tasks in the same slot, rings to tasks in others. The rings come with the
  * deployment of a task, and each end is taken once.
  */
-import { type JobId, MillraceError } from '../../common/index.ts';
+import { type JobId, type Logger, MillraceError } from '../../common/index.ts';
 import {
   type ChannelReader,
   type ChannelWriter,
@@ -18,15 +18,17 @@ import type { RingEnd } from './slot-gateways.ts';
 export class RingChannels implements ChannelProvider {
   private readonly slot: number;
   private readonly doorbell: ThreadDoorbell;
+  private readonly logger: Logger;
   private readonly local = new LocalChannels();
   private readonly jobs = new Map<JobId, Map<string, RingEnd>>();
 
   private bytesOfRings = 0;
 
   /** @param doorbell of the thread of this slot */
-  constructor(slot: number, doorbell: ThreadDoorbell) {
+  constructor(slot: number, doorbell: ThreadDoorbell, logger: Logger) {
     this.slot = slot;
     this.doorbell = doorbell;
+    this.logger = logger;
   }
 
   /** What the task of this attempt will ask for. */
@@ -43,7 +45,11 @@ export class RingChannels implements ChannelProvider {
   writer(channel: ChannelId, consumerSlot: number): ChannelWriter {
     if (consumerSlot === this.slot) return this.local.writer(channel);
     const { ring, peerDoorbell } = this.take(channel);
-    return new RingChannelWriter(ring, { doorbell: this.doorbell, peer: new RemoteBell(peerDoorbell) });
+    return new RingChannelWriter(ring, {
+      doorbell: this.doorbell,
+      peer: new RemoteBell(peerDoorbell),
+      onFallback: () => this.logFallback(channel),
+    });
   }
 
   reader(channel: ChannelId, producerSlot: number): ChannelReader {
@@ -59,6 +65,14 @@ export class RingChannels implements ChannelProvider {
   release(jobId: JobId): void {
     this.local.release(jobId);
     this.jobs.delete(jobId);
+  }
+
+  private logFallback({ edgeIndex, producerSubtask, consumerSubtask }: ChannelId): void {
+    this.logger.log(
+      'debug',
+      `Some records on edge ${edgeIndex} from subtask ${producerSubtask} to ${consumerSubtask}, and maybe all, are encoded by the general ` +
+        'codec, several times slower: they hold a Date, Map, Set, bigint or bytes, or have too many different shapes.',
+    );
   }
 
   private take(channel: ChannelId): RingEnd {

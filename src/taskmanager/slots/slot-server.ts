@@ -51,7 +51,7 @@ export function serveSlot({ slot, doorbell, logLevel }: SlotServerOptions, depen
     },
   };
   const bell = new ThreadDoorbell(doorbell);
-  const channels = new RingChannels(slot, bell);
+  const channels = new RingChannels(slot, bell, logger);
   const storages = new Map<JobId, TaskCheckpointStorage>();
   const executor = new TaskExecutor({
     platform,
