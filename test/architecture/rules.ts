@@ -185,7 +185,7 @@ function withoutImports(file: SourceFile): string {
 /** Files are called in kebab-case, and not by words that say nothing. */
 export const filesHaveTellingNames: Rule = (file) => {
   if (!isCode(file.path)) return [];
-  const name = posix.basename(file.path).replace(/(\.(test|bench|property\.test|types\.test|d))?\.ts$/, '');
+  const name = posix.basename(file.path).replace(/(\.(test|bench|property\.test|service\.test|types\.test|d))?\.ts$/, '');
   const found: Violation[] = [];
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) found.push({ path: file.path, line: 1, message: 'file names are in kebab-case' });
   const empty = /(?:^|-)(utils?|helpers?|impl|abstract|base|default|factory|misc)(?:-|$)/.exec(name);

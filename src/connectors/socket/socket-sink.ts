@@ -82,7 +82,7 @@ class SocketSinkWriter<T> implements SinkWriter<T> {
       this.#send();
       await this.#sending;
       if (this.#error !== undefined) throw this.#error;
-    } while (this.#filling.length > 0);
+    } while (this.#filling.length > 0 || this.#sending !== undefined);
   }
 
   async close(): Promise<void> {

@@ -241,6 +241,20 @@ test('the sink holds back its input while the peer does not read', async () => {
   });
 });
 
+test('a flush waits for all that was written, also for what the end of another buffer sent', async () => {
+  await withServer(async (server, port) => {
+    const received = nextConnection(server).then((socket) => readText(socket));
+    const driver = new SinkDriver(new SocketSink(HOST, port, lines));
+    await driver.start();
+    const record = 'x'.repeat(99_999);
+    await driver.write([record, record]);
+    await driver.prepareCommit(false);
+    assert.equal(driver.counters.get('numBytesOut'), 200_000);
+    await driver.close();
+    assert.equal((await received).length, 200_000);
+  });
+});
+
 test('the sink connects again when the connection breaks, and fails when it may not', async () => {
   await withServer(async (server, port) => {
     const clock = new VirtualClock();
