@@ -5,13 +5,14 @@
  * is one for all runs, so two of them must not run at once. The slots are threads that run this program once more; what must
  * happen once, they leave out.
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { StreamExecutionEnvironment } from 'millrace';
 import { wholeNumber } from '../arguments.ts';
 import type { Example } from '../example.ts';
+import { type FoundCheckpoint, filesIn, newestCheckpoint } from '../newest-checkpoint.ts';
 import { checkBookings } from './check.ts';
 import { type Booking, bookings } from './job.ts';
 
@@ -26,7 +27,7 @@ export const exactlyOnce: Example = {
   description: 'books payments for 30 seconds; kill it (Ctrl-C, kill -9) and start it again: none is lost or booked twice',
   async run([seconds = '30']) {
     const payments = wholeNumber('SECONDS', seconds) * PER_SECOND;
-    const checkpoint = newestCheckpoint();
+    const checkpoint = newestCheckpoint(CHECKPOINTS);
     if (isMainThread && checkpoint === undefined) rmSync(FOLDER, { recursive: true, force: true });
     const written = isMainThread ? readBookings().length : 0;
     if (isMainThread) console.log(beginning(checkpoint, written, payments));
@@ -51,42 +52,15 @@ export const exactlyOnce: Example = {
   },
 };
 
-interface Checkpoint {
-  readonly id: number;
-  readonly path: string;
-}
-
-/**
- * The newest complete checkpoint of all runs: each has a folder for its checkpoints, whose numbers go on behind those of the
- * checkpoint that it started from. To go on from an older one would write again what has been written since.
- */
-function newestCheckpoint(): Checkpoint | undefined {
-  const complete = files(CHECKPOINTS).filter((path) => /chk-\d+[/\\]_metadata$/.test(path));
-  const checkpoints = complete.map((path) => {
-    const [, folder = '', id] = /^(.*chk-(\d+))/.exec(path) ?? [];
-    return { id: Number(id), path: folder };
-  });
-  return checkpoints.sort((a, b) => b.id - a.id)[0];
-}
-
 /** What is visible: files whose names begin with a dot wait for their checkpoint. */
 function readBookings(): Booking[] {
-  return files(OUTPUT)
+  return filesIn(OUTPUT)
     .filter((path) => /[/\\]part-[^/\\]*$/.test(path))
     .flatMap((path) => readFileSync(path, 'utf8').trimEnd().split('\n'))
     .map((line) => JSON.parse(line));
 }
 
-function files(folder: string): string[] {
-  try {
-    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-function beginning(checkpoint: Checkpoint | undefined, written: number, payments: number): string {
+function beginning(checkpoint: FoundCheckpoint | undefined, written: number, payments: number): string {
   if (checkpoint === undefined) return `Starts with the first of ${count(payments)} payments.`;
   return `Goes on from checkpoint ${checkpoint.id}; ${count(written)} of ${count(payments)} bookings are written.`;
 }
