@@ -342,7 +342,7 @@ export class KafkaClient {
     });
   }
 
-  /** Returns when all partitions have leaders. @throws MillraceError TOPIC_ALREADY_EXISTS */
+  /** Returns when all partitions can be read and written. @throws MillraceError TOPIC_ALREADY_EXISTS */
   async createTopics(topics: readonly NewTopic[], options?: CallOptions): Promise<void> {
     await this.#atController('creating topics', createTopicsApi, topics, 'TOPIC_ALREADY_EXISTS', options);
     await this.#untilLed(
@@ -360,7 +360,7 @@ export class KafkaClient {
     });
   }
 
-  /** Returns when all partitions have leaders. */
+  /** Returns when all partitions can be read and written. */
   async createPartitions(partitions: readonly NewPartitions[], options?: CallOptions): Promise<void> {
     await this.#atController('creating partitions', createPartitionsApi, partitions, undefined, options);
     await this.#untilLed(
@@ -463,6 +463,7 @@ export class KafkaClient {
     });
   }
 
+  /** Waits until each partition has a leader, and the leader knows of it. */
   async #untilLed(topics: readonly { readonly topic: string; readonly count: number }[], options?: CallOptions): Promise<void> {
     const names = topics.map(({ topic }) => topic);
     await this.#retrying('waiting for leaders', options, async (context) => {
@@ -472,6 +473,10 @@ export class KafkaClient {
         if (led < count) throw kafkaError(`"${topic}": ${led} of ${count} partitions have a leader`, 'LEADER_NOT_AVAILABLE');
       }
     });
+    const all = topics.flatMap(({ topic, count }) =>
+      Array.from({ length: count }, (_, partition) => ({ topic, partition, at: 'latest' as const })),
+    );
+    await this.listOffsets(all, options);
   }
 }
 
