@@ -10,7 +10,7 @@ import { createTopic, produce } from '../services/kafka-topics.ts';
 import { eventAt } from './events.ts';
 import type { CrashScenario } from './scenario.ts';
 
-const EVENTS = 12_000;
+const EVENTS = 6_000;
 const PARTITIONS = 4;
 /** The events are of 1970: by age they would be deleted at once. */
 const config = { 'retention.ms': '-1' };

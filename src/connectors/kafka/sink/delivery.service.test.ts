@@ -325,6 +325,32 @@ describe('a Kafka sink whose broker is killed', () => {
   });
 });
 
+describe('a Kafka sink whose partition gets another leader', () => {
+  let kafka: KafkaService;
+  before(async () => {
+    kafka = await startKafka({ own: true, followers: 2 });
+  });
+  after(() => kafka.stop());
+
+  for (const deliveryGuarantee of ['AT_LEAST_ONCE', 'EXACTLY_ONCE'] as const) {
+    test(`${deliveryGuarantee}: nothing is lost and nothing doubled`, { timeout: 120_000 }, async () => {
+      const topic = await createTopic(kafka, 'moves', { assignments: [[2, 3]] });
+      const rig = new SinkRig(kafka, topic);
+      const driver = await rig.start({}, undefined, { deliveryGuarantee, batchBytes: 2_000 });
+      const values = numbered(3000);
+      await writeAndFlush(driver, values.slice(0, 1000));
+      await driver.write(values.slice(1000, 2000));
+      await kafka.followers[0]?.kill();
+      await driver.write(values.slice(2000));
+      await checkpoint(driver, 1);
+      assert.equal(await rig.client.leaderOf(topic, 0), 3);
+      assert.deepEqual(await rig.committed(), values.toSorted());
+      await rig.dispose();
+      await kafka.followers[0]?.start();
+    });
+  }
+});
+
 /** Each value once, and those of one partition in the order of writing. */
 function assertOncePerPartition(
   found: readonly { partition: number; value: string | undefined }[],
