@@ -48,7 +48,7 @@ function pythonContestant(name: string, about: string, requirements: readonly st
       python ||= await pythonEnvironment(requirements);
     },
     command: () => [python, join(HERE, 'python', `${name}_yahoo.py`)],
-    env: { PYTHONDONTWRITEBYTECODE: '1' },
+    env: { PYTHONDONTWRITEBYTECODE: '1', PATHWAY_THREADS: '2', PATHWAY_MONITOR_SERVER: '' },
   };
 }
 
@@ -85,6 +85,11 @@ export const CONTESTANTS: readonly Contestant[] = [
   pythonContestant('quix', 'Quix Streams 3.28.1, two processes, state in RocksDB with changelog, counts written as they change', [
     'quixstreams==3.28.1',
     'orjson==3.13.0',
+    'redis==8.1.0',
+  ]),
+  pythonContestant('pathway', 'Pathway 0.33.0, two threads, counts written as they change', [
+    'pathway==0.33.0',
+    'confluent-kafka==2.12.2',
     'redis==8.1.0',
   ]),
 ];

@@ -17,7 +17,7 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-WAIT = timedelta(milliseconds=500) if common.PACED else timedelta(hours=6)
+WAIT = timedelta(seconds=2) if common.PACED else timedelta(hours=6)
 
 campaign_of = common.load_campaigns()
 
@@ -36,7 +36,7 @@ def to_message(line):
 
 
 flow = Dataflow("yahoo")
-source = KafkaSource([common.BOOTSTRAP], [common.INPUT], tail=common.PACED, batch_size=10_000)
+source = KafkaSource([common.BOOTSTRAP], [common.INPUT], tail=common.PACED, batch_size=100 if common.PACED else 10_000)
 views = op.filter_map("views", op.input("events", flow, source), view)
 clock = EventClock(lambda seen: EPOCH + timedelta(milliseconds=seen[1]), WAIT)
 windower = TumblingWindower(length=timedelta(milliseconds=common.WINDOW_MS), align_to=EPOCH)
