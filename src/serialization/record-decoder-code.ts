@@ -5,8 +5,10 @@
  * Names come out of the stream: they enter the source as string literals only, and `__proto__` as a computed name, which
  * makes it an ordinary property.
  */
+import { readAscii, UNROLLED_STRING } from './read-ascii.ts';
 import { compileCode, Kind } from './record-codec.ts';
 import type { RecordDecoder } from './record-decoder.ts';
+import { StringMemory } from './string-memory.ts';
 
 export interface ShapeDecoder {
   /** The value behind the tag. */
@@ -15,11 +17,14 @@ export interface ShapeDecoder {
   run(decoder: RecordDecoder, tag: number, values: unknown[], timestamps: Float64Array, from: number, to: number): number;
 }
 
-/** ASCII strings up to this length are made by one call with a character code per argument. */
-export const UNROLLED_STRING = 40;
+/** String fields of a shape that have a memory. */
+const MAX_MEMORIES = 8;
 
-export function compileDecode(names: readonly string[], kinds: readonly Kind[]): ShapeDecoder {
-  const fields = kinds.map((kind, i) => readCode(kind, `f${i}`)).join('\n  ');
+/** @param remembers whether its string fields remember the strings that they had last */
+export function compileDecode(names: readonly string[], kinds: readonly Kind[], remembers: boolean): ShapeDecoder {
+  const strings = kinds.flatMap((kind, i) => (kind === Kind.STRING ? [i] : []));
+  const remembering = new Set(remembers ? strings.slice(0, MAX_MEMORIES) : []);
+  const fields = kinds.map((kind, i) => readCode(kind, `f${i}`, remembering.has(i))).join('\n  ');
   const nameCode = (name: string): string => (name === '__proto__' ? '["__proto__"]' : JSON.stringify(name));
   const object = `{ ${names.map((name, i) => `${nameCode(name)}: f${i}`).join(', ')} }`;
   const body = `function one(r) {
@@ -46,10 +51,11 @@ function run(r, tag, values, timestamps, from, to) {
   return n;
 }
 return { one, run };`;
-  return compileCode('record-decoder', { readAscii }, body);
+  const memories = Object.fromEntries([...remembering].map((i) => [`memory_f${i}`, new StringMemory()]));
+  return compileCode('record-decoder', { readAscii, ...memories }, body);
 }
 
-function readCode(kind: Kind, f: string): string {
+function readCode(kind: Kind, f: string, remembers: boolean): string {
   switch (kind) {
     case Kind.INT:
       return `let ${f} = bytes[pos];
@@ -61,27 +67,9 @@ function readCode(kind: Kind, f: string): string {
       return `const ${f} = bytes[pos++] !== 0;`;
     case Kind.STRING:
       return `let ${f}; { const h = bytes[pos];
-  if (h <= ${2 * UNROLLED_STRING} && (h & 1) === 0) { ${f} = readAscii(bytes, pos + 1, h >> 1); pos += 1 + (h >> 1); }
+  if (h <= ${2 * UNROLLED_STRING} && (h & 1) === 0) { ${f} = ${remembers ? `memory_${f}.read(bytes, view, ` : 'readAscii(bytes, '}pos + 1, h >> 1); pos += 1 + (h >> 1); }
   else { r.position = pos; ${f} = r.readString(); pos = r.position; } }`;
     case Kind.ANY:
       return `r.position = pos; const ${f} = r.any(); pos = r.position;`;
   }
 }
-
-/**
- * A string of up to UNROLLED_STRING ASCII bytes. Measured for 8, 16 and 24 characters, in nanoseconds: unrolled 23, 29, 39;
- * eight at a time 22, 73, 93; one at a time 82, 155, 225; `TextDecoder` 98 for any of them.
- */
-export const readAscii = compileCode<(bytes: Uint8Array, at: number, length: number) => string>(
-  'ascii',
-  { fromCharCode: String.fromCharCode },
-  `return function readAscii(b, p, n) {
-  switch (n) {
-    case 0: return '';
-    ${Array.from({ length: UNROLLED_STRING }, (_, k) => {
-      const codes = Array.from({ length: k + 1 }, (_, i) => `b[p + ${i}]`);
-      return `case ${k + 1}: return fromCharCode(${codes.join(', ')});`;
-    }).join('\n    ')}
-  }
-};`,
-);

@@ -7,6 +7,7 @@
  */
 import { MillraceError } from '../common/index.ts';
 import { BinaryReader } from './binary-reader.ts';
+import { readAscii, UNROLLED_STRING } from './read-ascii.ts';
 import {
   ARRAY,
   DEFINE,
@@ -25,12 +26,15 @@ import {
   TRUE,
   UNDEFINED,
 } from './record-codec.ts';
-import { compileDecode, readAscii, type ShapeDecoder, UNROLLED_STRING } from './record-decoder-code.ts';
+import { compileDecode, type ShapeDecoder } from './record-decoder-code.ts';
 import type { TypeRegistry } from './type-registry.ts';
 import { decodeValue } from './value-codec.ts';
 
 /** Calls of String.fromCharCode stay below the engine's limit of arguments. */
 const CHUNK = 4096;
+
+/** So many shapes of a channel have memories for strings: 8 fields of 24 KB each, at most. */
+const REMEMBERING_SHAPES = 8;
 
 const textDecoder = new TextDecoder();
 const noBytes = new Uint8Array(0);
@@ -245,7 +249,8 @@ export class RecordDecoder {
     if (this.position > this.end) throw this.corrupt('the end came too early');
     const key = JSON.stringify([names, kinds]);
     let shape = this.compiled.get(key);
-    if (shape === undefined) this.compiled.set(key, (shape = compileDecode(names, kinds)));
+    if (shape === undefined)
+      this.compiled.set(key, (shape = compileDecode(names, kinds, this.compiled.size < REMEMBERING_SHAPES)));
     this.shapes.push(shape);
   }
 
