@@ -37,6 +37,7 @@ const EMPTY = new Uint8Array(0);
 const RECORD_OVERHEAD = 5 + 1 + 10 + 5 + 5 + 5 + 5;
 /** Shorter parts are copied by a loop: a call to `set` with a view made for it costs more. */
 const LOOP_MAX_BYTES = 32;
+const MAX_INT32 = 2_147_483_647;
 const encoder = new TextEncoder();
 
 export class KafkaBatchWriter {
@@ -115,29 +116,22 @@ export class KafkaBatchWriter {
     const delta = timestampMs - this.#baseTimestamp;
     const bodyLength =
       1 +
-      varlongSize(delta) +
+      varintSize(delta) +
       varintSize(this.#count) +
       (keyStart < 0 ? 1 : varintSize(keyLength) + keyLength) +
       (valueStart < 0 ? 1 : varintSize(valueLength) + valueLength) +
       (headers.length === 0 ? 1 : headersSize(headers));
-    this.#writeVarint(bodyLength);
-    const end = this.#length + bodyLength;
-    this.#buffer[this.#length++] = 0;
-    this.#writeVarlong(delta);
-    this.#writeVarint(this.#count);
-    if (keyStart < 0) this.#buffer[this.#length++] = 1;
-    else {
-      this.#writeVarint(keyLength);
-      this.#copy(key, keyStart, keyEnd);
-    }
-    if (valueStart < 0) this.#buffer[this.#length++] = 1;
-    else {
-      this.#writeVarint(valueLength);
-      this.#copy(value, valueStart, valueEnd);
-    }
-    if (headers.length === 0) this.#buffer[this.#length++] = 0;
-    else this.#writeHeaders(headers);
-    invariant(this.#length === end, 'a Kafka record has another length than was computed');
+    const buffer = this.#buffer;
+    let at = writeVarint(buffer, this.#length, bodyLength);
+    const end = at + bodyLength;
+    buffer[at++] = 0;
+    at = writeVarint(buffer, at, delta);
+    at = writeVarint(buffer, at, this.#count);
+    at = keyStart < 0 ? writeVarint(buffer, at, -1) : writeBytes(buffer, at, key, keyStart, keyEnd);
+    at = valueStart < 0 ? writeVarint(buffer, at, -1) : writeBytes(buffer, at, value, valueStart, valueEnd);
+    at = headers.length === 0 ? writeVarint(buffer, at, 0) : writeHeaders(buffer, at, headers);
+    invariant(at === end, 'a Kafka record has another length than was computed');
+    this.#length = end;
     this.#count++;
   }
 
@@ -171,57 +165,6 @@ export class KafkaBatchWriter {
     return batch;
   }
 
-  #writeHeaders(headers: readonly KafkaHeader[]): void {
-    this.#writeVarint(headers.length);
-    for (const { key, value } of headers) {
-      const keyBytes = encoder.encode(key);
-      this.#writeVarint(keyBytes.length);
-      this.#copy(keyBytes, 0, keyBytes.length);
-      if (value === null) this.#buffer[this.#length++] = 1;
-      else {
-        this.#writeVarint(value.length);
-        this.#copy(value, 0, value.length);
-      }
-    }
-  }
-
-  #copy(source: Uint8Array, start: number, end: number): void {
-    const buffer = this.#buffer;
-    let length = this.#length;
-    if (end - start <= LOOP_MAX_BYTES) {
-      for (let i = start; i < end; i++) buffer[length++] = source[i]!;
-    } else {
-      buffer.set(start === 0 && end === source.length ? source : source.subarray(start, end), length);
-      length += end - start;
-    }
-    this.#length = length;
-  }
-
-  /** Zigzag, for lengths and counts: not negative. */
-  #writeVarint(value: number): void {
-    const buffer = this.#buffer;
-    let rest = value * 2;
-    while (rest > 127) {
-      buffer[this.#length++] = (rest & 127) | 128;
-      rest = rest > 2_147_483_647 ? Math.floor(rest / 128) : rest >>> 7;
-    }
-    buffer[this.#length++] = rest;
-  }
-
-  #writeVarlong(value: number): void {
-    if (value >= 0) {
-      this.#writeVarint(value);
-      return;
-    }
-    const buffer = this.#buffer;
-    let rest = value * -2 - 1;
-    while (rest > 127) {
-      buffer[this.#length++] = (rest & 127) | 128;
-      rest = Math.floor(rest / 128);
-    }
-    buffer[this.#length++] = rest;
-  }
-
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#buffer.length) return;
@@ -242,15 +185,44 @@ export function reassignBatch(batch: Uint8Array, identity: BatchIdentity, codecs
   view.setUint32(layout.CRC, codecs.crc32c(batch.subarray(layout.ATTRIBUTES)));
 }
 
+/** Bytes of a zigzag varint. */
 function varintSize(value: number): number {
-  return value < 64 ? 1 : value < 8192 ? 2 : value < 1_048_576 ? 3 : value < 134_217_728 ? 4 : 5;
-}
-
-function varlongSize(value: number): number {
   let rest = value >= 0 ? value * 2 : value * -2 - 1;
   let size = 1;
-  for (; rest > 127; rest = Math.floor(rest / 128)) size++;
+  for (; rest > 127; rest = rest > MAX_INT32 ? Math.floor(rest / 128) : rest >>> 7) size++;
   return size;
+}
+
+/** Writes a zigzag varint; returns the position behind it. */
+function writeVarint(buffer: Uint8Array, at: number, value: number): number {
+  let rest = value >= 0 ? value * 2 : value * -2 - 1;
+  while (rest > 127) {
+    buffer[at++] = (rest & 127) | 128;
+    rest = rest > MAX_INT32 ? Math.floor(rest / 128) : rest >>> 7;
+  }
+  buffer[at++] = rest;
+  return at;
+}
+
+/** Writes a length and as many bytes; returns the position behind them. */
+function writeBytes(buffer: Uint8Array, at: number, source: Uint8Array, start: number, end: number): number {
+  let to = writeVarint(buffer, at, end - start);
+  if (end - start > LOOP_MAX_BYTES) {
+    buffer.set(start === 0 && end === source.length ? source : source.subarray(start, end), to);
+    return to + end - start;
+  }
+  for (let i = start; i < end; i++) buffer[to++] = source[i]!;
+  return to;
+}
+
+function writeHeaders(buffer: Uint8Array, at: number, headers: readonly KafkaHeader[]): number {
+  let to = writeVarint(buffer, at, headers.length);
+  for (const { key, value } of headers) {
+    const keyBytes = encoder.encode(key);
+    to = writeBytes(buffer, to, keyBytes, 0, keyBytes.length);
+    to = value === null ? writeVarint(buffer, to, -1) : writeBytes(buffer, to, value, 0, value.length);
+  }
+  return to;
 }
 
 function headersSize(headers: readonly KafkaHeader[]): number {
