@@ -18,7 +18,7 @@ test('strings that agree in what their place depends on are told apart', () => {
   for (let length = 1; length <= 45; length++) {
     const texts: string[] = [];
     for (let i = 0; i < length; i++) {
-      for (const base of ['a', 'b']) texts.push(base.repeat(i) + 'x' + base.repeat(length - 1 - i), base.repeat(length));
+      for (const base of ['a', 'b']) texts.push(`${base.repeat(i)}x${base.repeat(length - 1 - i)}`, base.repeat(length));
     }
     assert.deepEqual(passed([...texts, ...texts]), [...texts, ...texts]);
   }
