@@ -100,7 +100,7 @@ export async function runYahoo(contestants: readonly Contestant[], options: Yaho
   } finally {
     await topics.close();
     await redis.stop();
-    await kafka.kill('SIGTERM');
+    await kafka.stop();
   }
   return outcomes.map(({ contestant, ...rest }) => ({ contestant: contestant.name, about: contestant.about, ...rest }));
 }
