@@ -291,7 +291,7 @@ export class FileCheckpointStorage {
     try {
       return await this.#fileSystem.list(folder);
     } catch (error) {
-      if (isNotFound(error)) return [];
+      if (isNotFound(error) || isNotFolder(error)) return [];
       throw error;
     }
   }

@@ -28,6 +28,24 @@ test('a URL of another kind is refused instead of becoming a folder', async () =
   }
 });
 
+test('a file system that makes no folders says so at once', { skip: process.platform !== 'linux' }, async () => {
+  const fileSystem = new LocalFileSystem();
+  for (const path of ['/proc/millrace', '/proc/millrace/a/b', '/proc/self/fdinfo/x']) {
+    await assert.rejects(fileSystem.mkdirs(path), { code: 'FILE_SYSTEM_FAILED', message: /'\/proc.*' takes no folders/ }, path);
+  }
+});
+
+test('many may create the same folders at once', async () => {
+  const root = await temporaryFolder();
+  try {
+    const paths = Array.from({ length: 100 }, (_, i) => join(root, 'a', `b${i % 3}`, 'c', `d${i % 7}`));
+    await Promise.all(paths.map((path) => new LocalFileSystem().mkdirs(path)));
+    for (const path of paths) assert.ok((await new LocalFileSystem().status(path))?.isDirectory);
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});
+
 test('a symbolic link upwards does not make files appear twice, and a broken one is not there', async () => {
   const root = await temporaryFolder();
   try {

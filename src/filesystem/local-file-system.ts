@@ -223,13 +223,35 @@ function local(path: string): string {
   );
 }
 
-/** A file in the place of a folder is reported as such: Node says that it exists already. */
-async function makeFolder(folder: string, path: string): Promise<void> {
+/** Others may create and delete the folders above at the same time. */
+const MOST_ATTEMPTS = 5;
+
+/**
+ * Creates a folder and those above it. Not by Node's own recursion, which never ends where a file system makes no folders
+ * and says that there is none (/proc). A file in the place of a folder is reported as such.
+ */
+async function makeFolder(folder: string, path: string, attempts = 1): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder);
   } catch (error) {
-    throw reasonOf(error) === 'ALREADY_EXISTS' ? fileSystemError('create', path, 'NOT_A_DIRECTORY', error) : error;
+    if (await isFolder(folder)) return;
+    const reason = reasonOf(error);
+    if (reason === 'ALREADY_EXISTS') throw fileSystemError('create', path, 'NOT_A_DIRECTORY', error);
+    const parent = dirname(folder);
+    if (reason !== 'NOT_FOUND' || parent === folder) throw error;
+    if (!(await isFolder(parent))) await makeFolder(parent, path);
+    else if (attempts === MOST_ATTEMPTS) {
+      throw fileSystemError('create', path, 'OTHER', new Error(`'${parent}' takes no folders`));
+    }
+    await makeFolder(folder, path, attempts + 1);
   }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (status) => status.isDirectory(),
+    () => false,
+  );
 }
 
 function reasonOf(error: unknown): FileFailureReason {

@@ -389,6 +389,39 @@ describe('the end of the input', () => {
     assert.deepEqual(job.begun, [1, 2]);
   });
 
+  it('says why a job does not end whose final checkpoint fails again and again, ever less often', async () => {
+    const job = new CoordinatedJob({ tolerableFailed: 1_000_000 });
+    job.onWrite = () => Promise.reject(new MillraceError('FILE_SYSTEM_FAILED', 'The disk is full.'));
+    job.coordinator.start();
+    for (const task of job.running.keys()) job.coordinator.endOfData(job.attempt(task));
+    const said: number[] = [];
+    for (let second = 0; second < 200; second++) {
+      await job.complete(job.begun.at(-1) as number, true);
+      await job.advance(1000);
+      for (const warning of job.warnings.splice(0)) {
+        if (!warning.includes('All input was processed')) continue;
+        said.push(second);
+        assert.match(warning, /'test job': .* s ago\. The job ends when its last checkpoint is complete.*The disk is full\./);
+      }
+    }
+    assert.deepEqual(said, [0, 19, 59, 139]);
+    job.onWrite = async () => {};
+    await job.complete(job.begun.at(-1) as number, true);
+    await job.advance(1_000_000);
+    assert.deepEqual(job.warnings, []);
+  });
+
+  it('says why a job does not end whose final checkpoint takes its time', async () => {
+    const job = new CoordinatedJob({ timeoutMs: 1_000_000 });
+    job.coordinator.start();
+    for (const task of job.running.keys()) job.coordinator.endOfData(job.attempt(task));
+    job.acknowledge(1, ['sink/0'], true);
+    await job.advance(9_999);
+    assert.deepEqual(job.warnings, []);
+    await job.advance(1);
+    assert.match(job.warnings[0] as string, /10 s ago.*Checkpoint 1 is under way: 2 of 3 tasks have not acknowledged it\.$/);
+  });
+
   it('a final checkpoint that fails is taken again', async () => {
     const job = new CoordinatedJob({ tolerableFailed: 1 });
     job.coordinator.start();

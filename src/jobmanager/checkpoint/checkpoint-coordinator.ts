@@ -11,46 +11,19 @@
  * all again. A savepoint with stop is what to go on from until the job has ended.
  */
 import { type LogLevel, MillraceError, type SerializedError, type TimerHandle, toError } from '../../common/index.ts';
-import type {
-  CheckpointMetrics,
-  CheckpointOptions,
-  CheckpointType,
-  CompletedCheckpoint,
-  ExecutionAttemptId,
-  TaskStateSnapshot,
-} from '../../protocol/index.ts';
+import type { CheckpointMetrics, CompletedCheckpoint, ExecutionAttemptId, TaskStateSnapshot } from '../../protocol/index.ts';
+import { tooManyFailures } from './checkpoint-failures.ts';
 import { CheckpointStatsTracker } from './checkpoint-stats-tracker.ts';
+import { type CheckpointRequest, type CheckpointUnderWay, describe, describeProgress, typeOf } from './checkpoint-under-way.ts';
 import type {
   CheckpointCoordinatorDependencies,
   CheckpointCoordinatorOptions,
   CheckpointPlan,
   SavepointRequest,
 } from './coordinator-dependencies.ts';
+import { FinalCheckpointWait } from './final-checkpoint-wait.ts';
 import { assembleOperators } from './operator-assembly.ts';
-import {
-  canBeAborted,
-  type PendingEvent,
-  type PendingState,
-  type TaskKey,
-  taskKey,
-  transitionPending,
-} from './pending-checkpoint.ts';
-
-interface Request extends SavepointRequest {
-  readonly kind: 'CHECKPOINT' | 'SAVEPOINT';
-  readonly result: PromiseWithResolvers<CompletedCheckpoint>;
-}
-
-interface Pending {
-  readonly id: number;
-  readonly options: CheckpointOptions;
-  readonly timestampMs: number;
-  readonly tasks: ReadonlyMap<TaskKey, ExecutionAttemptId>;
-  readonly request: Request | undefined;
-  coordinators: ReadonlyMap<string, Uint8Array>;
-  timeout: TimerHandle | undefined;
-  state: PendingState;
-}
+import { canBeAborted, type PendingEvent, type PendingState, taskKey, transitionPending } from './pending-checkpoint.ts';
 
 /** Whether it counts towards the number of tolerable failures. */
 type AbortCause = 'FAILURE' | 'CIRCUMSTANCE';
@@ -61,8 +34,8 @@ export class CheckpointCoordinator {
   readonly stats = new CheckpointStatsTracker();
   private readonly options: CheckpointCoordinatorOptions;
   private readonly dependencies: CheckpointCoordinatorDependencies;
-  private readonly pending = new Map<number, Pending>();
-  private readonly requests: Request[] = [];
+  private readonly pending = new Map<number, CheckpointUnderWay>();
+  private readonly requests: CheckpointRequest[] = [];
   /** The folders of checkpoints that were given up: tasks that did not know yet may have written into them again. */
   private readonly aborted = new Map<number, string>();
   /** Attempts that have processed all their input. */
@@ -71,6 +44,7 @@ export class CheckpointCoordinator {
   private readonly ending = new Set<string>();
   /** Whether the checkpoint that is due at once, because all tasks are at their end, was triggered. */
   private finalTriggered = false;
+  private readonly finalWait: FinalCheckpointWait;
   private active = false;
   /** The savepoint with which the job stops is complete. */
   private stopped = false;
@@ -85,6 +59,11 @@ export class CheckpointCoordinator {
   constructor(options: CheckpointCoordinatorOptions, dependencies: CheckpointCoordinatorDependencies) {
     this.options = options;
     this.dependencies = dependencies;
+    this.finalWait = new FinalCheckpointWait({
+      clock: dependencies.clock,
+      warn: (message) => this.log('warn', `Job '${options.jobName}': ${message}`),
+      progress: () => describeProgress([...this.pending.values()][0]),
+    });
   }
 
   /** What a restart goes on from. */
@@ -115,6 +94,7 @@ export class CheckpointCoordinator {
   async abortPending(reason: Error): Promise<void> {
     this.active = false;
     this.timer?.cancel();
+    this.finalWait.end();
     for (const { result } of this.requests.splice(0)) result.reject(this.failure('A savepoint could not be taken', reason));
     for (const pending of [...this.pending.values()]) {
       if (canBeAborted(pending.state)) this.abort(pending, reason, 'CIRCUMSTANCE');
@@ -176,6 +156,7 @@ export class CheckpointCoordinator {
   endOfData(attempt: ExecutionAttemptId): void {
     this.atEnd.add(attemptKey(attempt));
     this.finalTriggered = false;
+    if (this.isEverybodyAtEnd()) this.finalWait.begin();
     this.next();
   }
 
@@ -194,7 +175,7 @@ export class CheckpointCoordinator {
     this.next();
   }
 
-  private request(request: Request): Promise<CompletedCheckpoint> {
+  private request(request: CheckpointRequest): Promise<CompletedCheckpoint> {
     const { result, stop } = request;
     if (!this.active || this.stopped) {
       const why = this.stopped ? 'the job is stopping' : 'the job is not running';
@@ -235,7 +216,7 @@ export class CheckpointCoordinator {
     this.begin(undefined);
   }
 
-  private beginRequested(request: Request): void {
+  private beginRequested(request: CheckpointRequest): void {
     this.requests.shift();
     const begun = this.begin(request);
     if (begun === 'BEGUN') return;
@@ -248,7 +229,7 @@ export class CheckpointCoordinator {
   }
 
   /** @returns 'LATER': when some tasks that are about to end have ended; an error: not now */
-  private begin(request: Request | undefined): 'BEGUN' | 'LATER' | Error {
+  private begin(request: CheckpointRequest | undefined): 'BEGUN' | 'LATER' | Error {
     const { clock, storage } = this.dependencies;
     const { jobId, settings } = this.options;
     const plan = this.planned();
@@ -269,7 +250,7 @@ export class CheckpointCoordinator {
     }
     this.nextId++;
     const unaligned = kind === 'CHECKPOINT' && settings.unaligned;
-    const pending: Pending = {
+    const pending: CheckpointUnderWay = {
       id,
       timestampMs: clock.currentTimeMs(),
       options: {
@@ -301,7 +282,7 @@ export class CheckpointCoordinator {
     return 'BEGUN';
   }
 
-  private triggerTasks(pending: Pending, toTrigger: readonly ExecutionAttemptId[]): void {
+  private triggerTasks(pending: CheckpointUnderWay, toTrigger: readonly ExecutionAttemptId[]): void {
     const { dependencies } = this;
     const { id, timestampMs, options } = pending;
     const { timeoutMs } = this.options.settings;
@@ -333,7 +314,11 @@ export class CheckpointCoordinator {
   }
 
   private isFinalDue(): boolean {
-    if (this.atEnd.size === 0 || this.finalTriggered) return false;
+    return !this.finalTriggered && this.isEverybodyAtEnd();
+  }
+
+  private isEverybodyAtEnd(): boolean {
+    if (this.atEnd.size === 0) return false;
     const plan = this.planned();
     return plan !== 'LATER' && !('notReady' in plan) && plan.toAcknowledge.every((a) => this.atEnd.has(attemptKey(a)));
   }
@@ -344,7 +329,7 @@ export class CheckpointCoordinator {
     this.next();
   }
 
-  private async write(pending: Pending): Promise<void> {
+  private async write(pending: CheckpointUnderWay): Promise<void> {
     if (pending.state.phase !== 'ACKNOWLEDGED') return;
     const { acknowledged } = pending.state;
     const { clock, storage } = this.dependencies;
@@ -373,7 +358,7 @@ export class CheckpointCoordinator {
     this.completed(pending, checkpoint, finished);
   }
 
-  private completed(pending: Pending, checkpoint: CompletedCheckpoint, finished: readonly ExecutionAttemptId[]): void {
+  private completed(pending: CheckpointUnderWay, checkpoint: CompletedCheckpoint, finished: readonly ExecutionAttemptId[]): void {
     const { dependencies } = this;
     const { id, options } = pending;
     this.ended(pending);
@@ -383,6 +368,7 @@ export class CheckpointCoordinator {
     if (options.kind === 'CHECKPOINT' || options.stop !== undefined) {
       this.stopped = options.stop !== undefined;
       for (const attempt of finished) this.ending.add(attemptKey(attempt));
+      if (finished.length === pending.tasks.size) this.finalWait.end();
       dependencies.store.add(checkpoint);
       for (const older of [...this.pending.values()]) {
         if (older.id > id || older.options.kind === 'SAVEPOINT' || !canBeAborted(older.state)) continue;
@@ -395,13 +381,13 @@ export class CheckpointCoordinator {
     this.next();
   }
 
-  private abort(pending: Pending, reason: Error, cause: AbortCause): void {
+  private abort(pending: CheckpointUnderWay, reason: Error, cause: AbortCause): void {
     this.change(pending, { type: 'ABORT', reason });
     this.aftermath(pending, reason, cause);
   }
 
   /** A checkpoint came to nothing. */
-  private aftermath(pending: Pending, reason: Error, cause: AbortCause): void {
+  private aftermath(pending: CheckpointUnderWay, reason: Error, cause: AbortCause): void {
     const { dependencies } = this;
     const { id, options, request } = pending;
     this.ended(pending);
@@ -409,6 +395,7 @@ export class CheckpointCoordinator {
     for (const old of [...this.aborted.keys()].slice(0, -REMEMBERED_ABORTED)) this.aborted.delete(old);
     this.stats.failed(id, reason, dependencies.clock.currentTimeMs());
     this.log(cause === 'FAILURE' ? 'warn' : 'debug', `${describe(pending)} failed: ${reason.message}`);
+    if (cause === 'FAILURE') this.finalWait.failed(reason);
     for (const attempt of pending.tasks.values()) dependencies.notifyAborted(attempt, id);
     this.discard(options.directory);
     const error = this.failure(`${describe(pending)} failed`, reason);
@@ -423,7 +410,7 @@ export class CheckpointCoordinator {
     this.next();
   }
 
-  private ended(pending: Pending): void {
+  private ended(pending: CheckpointUnderWay): void {
     pending.timeout?.cancel();
     this.pending.delete(pending.id);
     this.lastEndMs = this.dependencies.clock.monotonicMs();
@@ -438,7 +425,7 @@ export class CheckpointCoordinator {
   }
 
   /** The checkpoint that a task speaks of, if it still matters and the task is one of it. */
-  private pendingOf(attempt: ExecutionAttemptId, checkpointId: number, does: string): Pending | undefined {
+  private pendingOf(attempt: ExecutionAttemptId, checkpointId: number, does: string): CheckpointUnderWay | undefined {
     const pending = this.pending.get(checkpointId);
     if (pending?.tasks.get(taskKey(attempt))?.attemptNumber === attempt.attemptNumber) return pending;
     this.log('debug', `Task ${attemptKey(attempt)} ${does} checkpoint ${checkpointId}, which does not wait for it`);
@@ -447,7 +434,7 @@ export class CheckpointCoordinator {
     return undefined;
   }
 
-  private change(pending: Pending, event: PendingEvent): PendingState {
+  private change(pending: CheckpointUnderWay, event: PendingEvent): PendingState {
     pending.state = transitionPending(pending.state, event);
     return pending.state;
   }
@@ -478,22 +465,4 @@ export class CheckpointCoordinator {
 
 function attemptKey(attempt: ExecutionAttemptId): string {
   return `${taskKey(attempt)}#${attempt.attemptNumber}`;
-}
-
-function typeOf({ kind, stop, alignment }: CheckpointOptions): CheckpointType {
-  if (kind === 'SAVEPOINT') return stop === undefined ? 'SAVEPOINT' : 'SYNC_SAVEPOINT';
-  return alignment === 'UNALIGNED' ? 'UNALIGNED_CHECKPOINT' : 'CHECKPOINT';
-}
-
-function describe({ id, options }: Pending): string {
-  return `${options.kind === 'SAVEPOINT' ? 'Savepoint' : 'Checkpoint'} ${id}`;
-}
-
-function tooManyFailures(last: MillraceError, failures: number): MillraceError {
-  const many = failures === 1 ? 'A checkpoint failed' : `${failures} checkpoints in a row failed`;
-  const message =
-    `${many}, which is more than 'execution.checkpointing.tolerable-failed-checkpoints' (${failures - 1}) allows. ` +
-    `The last one: ${last.message}`;
-  const { context, recoverable } = last;
-  return new MillraceError('CHECKPOINT_FAILED', message, { cause: last, context, recoverable });
 }

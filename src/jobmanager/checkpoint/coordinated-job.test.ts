@@ -81,6 +81,7 @@ export class CoordinatedJob {
   readonly aborted: string[] = [];
   readonly coordinatorsComplete: number[] = [];
   readonly failures: MillraceError[] = [];
+  readonly warnings: string[] = [];
   readonly running = new Map<string, ExecutionAttemptId>();
   readonly store: CompletedCheckpointStore;
   readonly coordinator: CheckpointCoordinator;
@@ -117,7 +118,7 @@ export class CoordinatedJob {
       },
       {
         clock: this.clock,
-        logger: silentLogger,
+        logger: { log: (level, message) => void (level === 'warn' && this.warnings.push(message)) },
         store: this.store,
         storage: {
           checkpointDirectory: (jobId, id) => storage.checkpointDirectory(jobId, id),

@@ -18,6 +18,7 @@ import type {
   MetricSample,
   TaskExecutorGateway,
 } from '../../protocol/index.ts';
+import { checkCheckpointPaths } from '../jobmaster/checkpoint-directories.ts';
 import { JobMaster } from '../jobmaster/job-master.ts';
 import { jobProgress } from '../jobmaster/job-progress.ts';
 
@@ -42,9 +43,11 @@ export class Dispatcher implements DispatcherGateway {
     this.dependencies = dependencies;
   }
 
+  /** @throws MillraceError `INVALID_OPTION` for folders of checkpoints that there is no file system for */
   async submitJob(submission: JobSubmission): Promise<JobId> {
     const { jobGraph, settings } = submission;
     const { jobId } = jobGraph;
+    await checkCheckpointPaths(settings.checkpointing, this.dependencies);
     if (this.jobs.has(jobId)) throw new MillraceError('ILLEGAL_STATE', `Job ${jobId} was submitted already.`);
     const { clock, random, logger, metrics, taskExecutor, fileSystem } = this.dependencies;
     const master = new JobMaster(jobGraph, settings, {

@@ -46,6 +46,7 @@ import {
   type StateAssignment,
 } from '../checkpoint/index.ts';
 import { createRestartStrategy } from '../failover/restart-strategies.ts';
+import { createCheckpointDirectory } from './checkpoint-directories.ts';
 import { checkpointPlan } from './checkpoint-plan.ts';
 import {
   attemptOf,
@@ -163,7 +164,7 @@ export class JobMaster implements JobMasterGateway {
   async start(): Promise<void> {
     this.startMs = this.dependencies.clock.monotonicMs();
     try {
-      await this.checkCheckpointDirectory();
+      await createCheckpointDirectory(this.settings.checkpointing, this.dependencies);
       await this.restoreFromSavepoint();
     } catch (error) {
       this.failJob(toError(error));
@@ -281,21 +282,6 @@ export class JobMaster implements JobMasterGateway {
     sent.catch((error: unknown) =>
       this.dependencies.logger.log('debug', `A task could not be told of a checkpoint: ${toError(error).message}`),
     );
-  }
-
-  /** A folder that cannot be used would fail every checkpoint, and the job again and again. */
-  private async checkCheckpointDirectory(): Promise<void> {
-    const { directory, intervalMs } = this.settings.checkpointing;
-    if (directory === undefined || intervalMs === undefined) return;
-    try {
-      await this.dependencies.fileSystem.mkdirs(directory);
-    } catch (error) {
-      throw new MillraceError(
-        'CHECKPOINT_FAILED',
-        `Checkpoints cannot be kept in '${directory}' (execution.checkpointing.dir): ${toError(error).message}`,
-        { cause: error, context: { path: directory }, recoverable: false },
-      );
-    }
   }
 
   private async restoreFromSavepoint(): Promise<void> {
