@@ -34,6 +34,21 @@ test('an unknown key is an error that names the nearest known one', () => {
   });
 });
 
+test('a key that lacks its first or last word is taken for the whole one, and not for another that is spelt alike', () => {
+  const known = [
+    ...KNOWN,
+    ConfigOptions.boolean('pipeline.unaligned.enabled', true, ''),
+    ConfigOptions.int('pipeline.interval', 1, ''),
+  ];
+  for (const [key, meant] of [
+    ['pipeline.unaligned', 'pipeline.unaligned.enabled'],
+    ['operator-chaining.enabled', 'pipeline.operator-chaining.enabled'],
+  ] as const) {
+    const message = `Unknown configuration key '${key}'. Did you mean '${meant}'?`;
+    assert.throws(() => Configuration.from({ [key]: true }, known), { message });
+  }
+});
+
 test('a value of the wrong type, a function among them, is an error that says what is expected', () => {
   for (const bad of ['two', 0, 1.5, null, () => 1, 1n, {}]) {
     assert.throws(() => from({ 'parallelism.default': bad }), {

@@ -68,7 +68,7 @@ export class Configuration {
     for (const [key, raw] of Object.entries(input)) {
       const option = options.get(key);
       if (option === undefined) {
-        const near = nearest(key, [...options.keys()]);
+        const near = nearestKey(key, [...options.keys()]);
         throw new MillraceError(
           'INVALID_OPTION',
           `Unknown configuration key '${key}'.${near ? ` Did you mean '${near}'?` : ''}`,
@@ -97,6 +97,12 @@ export class Configuration {
   has(option: ConfigOption<unknown>): boolean {
     return this.values.has(option.key);
   }
+}
+
+/** The key that this one is the beginning or the end of, whole words of it, if there is only one; otherwise the nearest. */
+function nearestKey(key: string, keys: readonly string[]): string | undefined {
+  const longer = keys.filter((k) => k.startsWith(`${key}.`) || k.endsWith(`.${key}`));
+  return longer.length === 1 ? longer[0] : nearest(key, keys);
 }
 
 /** The candidate with the smallest edit distance, if it is near enough to be a slip; for "did you mean". */
