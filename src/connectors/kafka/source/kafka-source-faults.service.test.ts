@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { type KafkaListener, type KafkaService, startKafka } from '../../../../test/services/kafka.ts';
 import { createTopic, produce } from '../../../../test/services/kafka-topics.ts';
-import { textLogger } from '../../../common/index.ts';
+import { type Logger, silentLogger, textLogger } from '../../../common/index.ts';
 import { SourceDriver } from '../../../connector/index.ts';
 import { textLineFormat } from '../../../formats/index.ts';
 import {
@@ -135,6 +135,32 @@ describe('a Kafka source goes on', { timeout: 180_000 }, () => {
     await second.close();
   });
 
+  test('when offsets cannot be committed: that is a warning, and the next checkpoint commits them', async () => {
+    const { proxy } = proxied();
+    const warnings: string[] = [];
+    const logger: Logger = { ...silentLogger, log: (level, message) => level === 'warn' && void warnings.push(message) };
+    const groupId = `group-${topic}`;
+    const driver = new SourceDriver(text(proxied(), topic, { groupId }), { logger });
+    await driver.start();
+    await readUpTo(driver, [], 4000);
+    const committed = (): number => driver.gauge(`KafkaSourceReader.topic.${topic}.partition.0.committedOffset`);
+    const commit = (): void => {
+      driver.snapshot();
+      void driver.readers[0]?.notifyCheckpointComplete?.(1);
+    };
+    proxy.refuse = true;
+    proxy.resetAll();
+    commit();
+    while (!warnings.some((line) => line.includes(`Cannot commit offsets to the group '${groupId}'`))) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.equal(committed(), -1);
+    proxy.heal();
+    commit();
+    while (committed() !== 2000) await new Promise((resolve) => setTimeout(resolve, 50));
+    await driver.close();
+  });
+
   test('to be closed at once while its broker is away', async () => {
     const { proxy } = proxied();
     const driver = new SourceDriver(text(proxied(), topic));
@@ -145,6 +171,34 @@ describe('a Kafka source goes on', { timeout: 180_000 }, () => {
     await driver.close();
     assert.ok(performance.now() - startMs < 2000, `closing took ${performance.now() - startMs} ms`);
     proxy.heal();
+  });
+});
+
+describe('a Kafka source goes on', { timeout: 180_000 }, () => {
+  let kafka: KafkaService;
+  before(async () => {
+    kafka = await startKafka({ own: true, followers: 1 });
+  });
+  after(() => kafka?.stop());
+
+  test('when the leader of a partition changes, to the follower and back', async () => {
+    const assignments = [
+      [1, 2],
+      [2, 1],
+    ];
+    const topic = await createTopic(kafka, 'leaders', { assignments });
+    await produce(kafka, topic, numbersFrom(0, 2000));
+    const driver = new SourceDriver(text(kafka, topic, { bufferBytes: 8192, partitionFetchBytes: 4096 }));
+    await driver.start();
+    const values: number[] = [];
+    await readUpTo(driver, values, 500);
+    await kafka.followers[0]?.kill();
+    await readUpTo(driver, values, 2000);
+    await kafka.followers[0]?.start();
+    await produce(kafka, topic, numbersFrom(2000, 100));
+    await readUpTo(driver, values, 2100);
+    assert.equal(values.length, 2100);
+    await driver.close();
   });
 });
 

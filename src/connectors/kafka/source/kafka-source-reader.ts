@@ -14,7 +14,7 @@ import { type BatchCodecs, KafkaBatchReader, loadBatchCodecs, RecordBounds } fro
 import type { CommittedOffset, IsolationLevel, KafkaClient } from '../client/index.ts';
 import { KafkaFetcher, type KafkaFetcherOptions } from './kafka-fetcher.ts';
 import { KafkaPartition } from './kafka-partition.ts';
-import type { KafkaSourceSplit } from './kafka-source-split.ts';
+import { type KafkaSourceSplit, splitIdOf } from './kafka-source-split.ts';
 import { RecordDeserializer, type RecordDeserializerOptions } from './record-deserializer.ts';
 
 export interface KafkaSourceReaderOptions<T> extends Omit<RecordDeserializerOptions<T>, 'countError'>, KafkaFetcherOptions {
@@ -29,7 +29,8 @@ export interface KafkaSourceReaderOptions<T> extends Omit<RecordDeserializerOpti
 
 /** As many as a task takes at a time, at most. */
 const BOUNDS_CAPACITY = 1024;
-const COMMIT_TIMEOUT_MS = 10_000;
+/** A job that ends waits for its last commit so long at most. */
+const COMMIT_TIMEOUT_MS = 5_000;
 const SCOPE = 'KafkaSourceReader';
 
 export class KafkaSourceReader<T> implements SourceReader<T, KafkaSourceSplit> {
@@ -57,7 +58,9 @@ export class KafkaSourceReader<T> implements SourceReader<T, KafkaSourceSplit> {
   readonly #toCommit = new Map<number, CommittedOffset[]>();
   /** Final positions of partitions that ended since the last checkpoint. */
   #endedOffsets: CommittedOffset[] = [];
-  #commit: Promise<void> = Promise.resolve();
+  /** Of complete checkpoints, by split. */
+  #uncommitted = new Map<string, CommittedOffset>();
+  #committing: Promise<void> | undefined;
   readonly #commitsSucceeded: { inc(n?: number): void };
   readonly #commitsFailed: { inc(n?: number): void };
   #fetchLagMs = Number.NaN;
@@ -269,26 +272,35 @@ export class KafkaSourceReader<T> implements SourceReader<T, KafkaSourceSplit> {
     for (const id of this.#toCommit.keys()) if (id <= checkpointId) this.#toCommit.delete(id);
     if (groupId === undefined || offsets === undefined || offsets.length === 0) return;
     this.#endedOffsets = this.#endedOffsets.filter((ended) => !offsets.includes(ended));
-    this.#commit = this.#commit.then(() => this.#commitOffsets(groupId, offsets));
+    for (const offset of offsets) this.#uncommitted.set(splitIdOf(offset.topic, offset.partition), offset);
+    this.#committing ??= this.#commit(groupId).finally(() => {
+      this.#committing = undefined;
+    });
   }
 
   notifyCheckpointAborted(checkpointId: number): void {
     this.#toCommit.delete(checkpointId);
   }
 
-  async #commitOffsets(groupId: string, offsets: readonly CommittedOffset[]): Promise<void> {
-    try {
-      await this.#client.offsetCommit(groupId, offsets, { timeoutMs: COMMIT_TIMEOUT_MS });
+  /** Commits what there is until there is nothing; what comes while a request is under way goes into the next, the newest only. */
+  async #commit(groupId: string): Promise<void> {
+    while (this.#uncommitted.size > 0) {
+      const offsets = this.#uncommitted;
+      this.#uncommitted = new Map();
+      try {
+        await this.#client.offsetCommit(groupId, [...offsets.values()], { timeoutMs: COMMIT_TIMEOUT_MS });
+      } catch (error) {
+        this.#commitsFailed.inc();
+        this.#context.logger.log('warn', `Cannot commit offsets to the group '${groupId}'; the next checkpoint commits anew.`, {
+          error: toError(error).message,
+        });
+        this.#uncommitted = new Map([...offsets, ...this.#uncommitted]);
+        return;
+      }
       this.#commitsSucceeded.inc();
       for (const partition of this.#partitions) {
-        const committed = offsets.find(({ topic, partition: p }) => topic === partition.topic && p === partition.partition);
-        if (committed !== undefined) partition.committedOffset = committed.offset;
+        partition.committedOffset = offsets.get(partition.splitId)?.offset ?? partition.committedOffset;
       }
-    } catch (error) {
-      this.#commitsFailed.inc();
-      this.#context.logger.log('warn', `Cannot commit offsets to the group '${groupId}'; the next checkpoint commits anew.`, {
-        error: toError(error).message,
-      });
     }
   }
 
@@ -296,7 +308,7 @@ export class KafkaSourceReader<T> implements SourceReader<T, KafkaSourceSplit> {
     this.#closed = true;
     this.#wake();
     await this.#fetcher.close();
-    await this.#commit;
+    await this.#committing;
     await this.#client.close();
   }
 

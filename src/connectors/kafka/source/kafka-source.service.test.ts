@@ -467,6 +467,54 @@ describe('a Kafka source', () => {
     assert.deepEqual(Object.fromEntries(await committedOffsets(kafka, groupId, topic)), { 0: 3n, 1: 1n });
   });
 
+  describe('with a group', () => {
+    /** Reads a topic of two records by a reader of its own, commits `checkpoints` at once, and closes it. */
+    async function commitAtOnce(source: KafkaSource<string>, checkpoints: number) {
+      const counted = new Map<string, number>();
+      const logged: string[] = [];
+      const splits = await withDriver(source, async (driver) => driver.snapshot().splits[0] as KafkaSourceSplit[]);
+      const reader = source.createReader({
+        subtaskIndex: 0,
+        parallelism: 1,
+        clock: systemClock,
+        logger: { ...silentLogger, log: (level, message) => level === 'warn' && void logged.push(message) },
+        metrics: {
+          countError: () => {},
+          gauge: () => {},
+          counter: (name) => ({ inc: (n = 1) => void counted.set(name, (counted.get(name) ?? 0) + n) }),
+        },
+        sendSplitRequest: () => {},
+        sendSourceEventToCoordinator: () => {},
+      });
+      reader.addSplits(splits);
+      reader.start();
+      const batch = new RecordBatch<string>();
+      for (let read = 0; read < 2; read += batch.length) {
+        batch.reset();
+        if (reader.pollBatch(batch, 10) === 'NOTHING_AVAILABLE' && batch.length === 0) await reader.isAvailable();
+      }
+      for (let id = 1; id <= checkpoints; id++) {
+        reader.snapshotState(id);
+        reader.notifyCheckpointComplete?.(id);
+      }
+      await reader.close();
+      const count = (name: string): number => counted.get(`KafkaSourceReader.${name}`) ?? 0;
+      return { logged, succeeded: count('commitsSucceeded'), failed: count('commitsFailed') };
+    }
+    let topic: string;
+    before(async () => {
+      topic = await createTopic(kafka, 'with-group');
+      await produce(kafka, topic, [{ value: '0' }, { value: '1' }]);
+    });
+
+    test('commits the newest checkpoint of those that are complete while a commit is under way', async () => {
+      const groupId = `commits-${topic}`;
+      assert.deepEqual(await commitAtOnce(text(topic, { groupId }), 20), { logged: [], succeeded: 2, failed: 0 });
+      const [committed] = await client.offsetFetch(groupId, [{ topic, partition: 0 }]);
+      assert.equal(committed?.offset, 2);
+    });
+  });
+
   test('says where it is and how far the end is', async () => {
     const topic = await createTopic(kafka, 'metrics');
     await produce(
