@@ -1,15 +1,15 @@
 import { KafkaBatchWriter, type KafkaBatchWriterOptions } from '../batches/index.ts';
 
-/** How many empty writers are kept, with the memory to which they have grown. */
-const MAX_SPARE = 8;
-
 /** The batch writers of one sink: many partitions share them, so that memory goes with what is buffered and not with partitions. */
 export class BatchWriterPool {
   readonly #options: KafkaBatchWriterOptions;
+  readonly #maxSpare: number;
   readonly #spare: KafkaBatchWriter[] = [];
 
-  constructor(options: KafkaBatchWriterOptions) {
+  /** @param maxSpare how many empty writers are kept, with the memory to which they have grown */
+  constructor(options: KafkaBatchWriterOptions, maxSpare: number) {
     this.#options = options;
+    this.#maxSpare = maxSpare;
   }
 
   take(): KafkaBatchWriter {
@@ -18,6 +18,6 @@ export class BatchWriterPool {
 
   /** Takes back a writer whose batch is finished. */
   give(writer: KafkaBatchWriter): void {
-    if (this.#spare.length < MAX_SPARE) this.#spare.push(writer);
+    if (this.#spare.length < this.#maxSpare) this.#spare.push(writer);
   }
 }

@@ -196,31 +196,35 @@ for (const transactionVersion of [2, 1] as const) {
           const before = await Promise.all([0, 1, 2].map((index) => rig.start(subtask(index, 3))));
           const snapshots: Snapshot[] = [];
           for (const [index, driver] of before.entries()) {
-            await driver.write([`prepared ${index}`]);
-            snapshots.push(await driver.snapshot(1));
-            await writeAndFlush(driver, [`behind the checkpoint ${index}`]);
+            // The first one has two: so committables and states are dealt to different subtasks.
+            await driver.write(index === 0 ? ['prepared'] : []);
+            const { committables } = await driver.snapshot(1);
+            await driver.write(['prepared']);
+            const snapshot = await driver.snapshot(2);
+            snapshots.push({ ...snapshot, committables: [...committables, ...snapshot.committables] });
+            await writeAndFlush(driver, ['behind the checkpoint']);
           }
           // A process of a later attempt, of which no checkpoint knows, has left something, too.
           const unknown = await rig.start(subtask(3, 4), { committables: [], writerState: [] });
           await writeAndFlush(unknown, ['of an attempt that no checkpoint knows']);
-          assert.equal((await rig.open()).length, 7);
+          assert.equal((await rig.open()).length, 8);
 
           // The last subtask is slow: all others are at work before it commits.
           const dealt = rescale(snapshots, parallelism);
           const restored = dealt.map((state, index) => rig.driver(subtask(index, parallelism), state));
-          const [slow, ...fast] = restored.toReversed();
+          const fast = restored.slice(0, -1);
           for (const driver of fast) {
             await driver.start();
             await writeAndFlush(driver, ['new']);
           }
-          await slow?.start();
+          await restored.at(-1)?.start();
           const prepared = snapshots.flatMap(({ committables }) => committables.map(({ transactionalId }) => transactionalId));
           const states = [...(await rig.client.describeTransactions(prepared)).values()].map(({ state }) => state);
-          assert.deepEqual(states, ['CompleteCommit', 'CompleteCommit', 'CompleteCommit']);
+          assert.deepEqual(states, Array(4).fill('CompleteCommit'));
           assert.equal((await rig.open()).length, fast.length + 1, 'what is open is new, or of the unknown attempt');
-          for (const driver of restored) await checkpoint(driver, 2);
+          for (const driver of restored) await checkpoint(driver, 3);
           await eventually(async () => (await rig.open()).length === 0);
-          assert.deepEqual(await rig.committed(), [...fast.map(() => 'new'), 'prepared 0', 'prepared 1', 'prepared 2']);
+          assert.deepEqual(await rig.committed(), [...fast.map(() => 'new'), ...Array(4).fill('prepared')]);
         }));
     }
 

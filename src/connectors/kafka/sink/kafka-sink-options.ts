@@ -56,7 +56,7 @@ export interface KafkaSinkOptions<T> {
   /** `none` by default. */
   readonly compression?: CompressionType;
   /**
-   * A batch for one partition is sent when it has this size before compression; 262,144 by default. It must not be larger than the topic's
+   * A batch for one partition is sent when it has this size before compression; 524,288 by default. It must not be larger than the topic's
    * `max.message.bytes`.
    */
   readonly batchBytes?: number;
@@ -103,7 +103,7 @@ export function kafkaSinkSettings<T>(options: KafkaSinkOptions<T>): KafkaSinkSet
     transactionTimeoutMs: options.transactionTimeoutMs ?? 900_000,
     onLostTransaction: options.onLostTransaction ?? 'fail',
     compression: options.compression ?? 'none',
-    batchBytes: options.batchBytes ?? 256 * 1024,
+    batchBytes: options.batchBytes ?? 512 * 1024,
     lingerMs: options.lingerMs ?? 5,
     bufferBytes: options.bufferBytes ?? 32 * 1024 * 1024,
     deliveryTimeoutMs: options.deliveryTimeoutMs ?? 120_000,

@@ -48,7 +48,11 @@ export class KafkaSinkWriter<T> implements SinkWriter<T> {
     this.#serializer = new RecordSerializer(settings);
     this.#topicOf = typeof settings.topic === 'function' ? settings.topic : undefined;
     this.#timestampOf = settings.timestamp;
-    this.#writers = new BatchWriterPool({ codecs, compression: settings.compression });
+    this.#writers = new BatchWriterPool(
+      { codecs, compression: settings.compression },
+      // As many as the buffers can hold: when brokers are slower than the job, making new ones costs a third of the time.
+      Math.ceil(settings.bufferBytes / settings.batchBytes),
+    );
     this.sender = new RecordSender(client, {
       ...settings,
       clock: context.clock,

@@ -145,7 +145,7 @@ async function run({ batches, faults, session = SESSION }: Plan) {
     }),
   });
   sender.setSession(session);
-  const writers = new BatchWriterPool({ codecs });
+  const writers = new BatchWriterPool({ codecs }, 4);
   const queues = [0, 1, 2].map((partition) => new PartitionQueue('t', partition, 400, writers));
   const written = queues.map((): string[] => []);
   let next = 0;
