@@ -116,7 +116,12 @@ export class RecordDeserializer<T> {
     values.length = 0;
     const behind = this.#decoder === undefined ? to : this.#decode(from, to, values);
     const malformed = this.#malformed;
-    this.#malformed = [];
+    if (malformed.length > 0) this.#malformed = [];
+    const record = this.#record;
+    const results = batch.values;
+    const resultTimestamps = batch.timestamps;
+    const isDecoded = this.#decoder !== undefined;
+    let length = batch.length;
     let nextValue = 0;
     let nextMalformed = 0;
     for (let i = from; i < behind; i++) {
@@ -124,19 +129,19 @@ export class RecordDeserializer<T> {
         nextMalformed++;
         continue;
       }
-      const value = this.#decoder !== undefined && (valueStarts[i] as number) >= 0 ? values[nextValue++] : undefined;
-      this.#record.moveTo(i);
+      const value = isDecoded && (valueStarts[i] as number) >= 0 ? values[nextValue++] : undefined;
+      record.moveTo(i);
       let result: T | undefined;
       try {
-        result = read(this.#record, value);
+        result = read(record, value);
       } catch (error) {
         this.#functionFailed(i, error);
       }
       if (result === undefined) continue;
-      const k = batch.length++;
-      batch.values[k] = result;
-      batch.timestamps[k] = timestampOf(timestamps[i] as number);
+      results[length] = result;
+      resultTimestamps[length++] = timestampOf(timestamps[i] as number);
     }
+    batch.length = length;
     return behind;
   }
 
