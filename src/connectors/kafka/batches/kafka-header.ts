@@ -6,7 +6,6 @@ import { MillraceError } from '../../../common/index.ts';
 /** Keys can occur more than once; order is kept. */
 export interface KafkaHeader {
   readonly key: string;
-  /** When read, a view into the fetched bytes. */
   readonly value: Uint8Array | null;
 }
 
@@ -14,7 +13,7 @@ const NO_HEADERS: readonly KafkaHeader[] = [];
 const decoder = new TextDecoder();
 
 /**
- * Reads the headers of one record.
+ * Copies out the headers of one record.
  * @param data `RecordBounds.data` or `KafkaBatchReader.data`.
  * @param headerStart The record's.
  * @throws MillraceError `CORRUPT_DATA` if they are damaged.
@@ -44,7 +43,7 @@ export function readHeaders(data: Uint8Array, headerStart: number): readonly Kaf
   for (let i = 0; i < count; i++) {
     const key = decoder.decode(readBytes(readLength()));
     const valueLength = readLength();
-    headers.push({ key, value: valueLength === -1 ? null : readBytes(valueLength) });
+    headers.push({ key, value: valueLength === -1 ? null : readBytes(valueLength).slice() });
   }
   return headers;
 }

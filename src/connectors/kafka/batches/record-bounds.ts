@@ -4,7 +4,7 @@
  */
 export class RecordBounds {
   readonly capacity: number;
-  /** The bytes that the positions are about: fetched ones, or a decompressed batch. Never written again. */
+  /** The bytes that the positions are about: fetched ones, or a decompressed batch. */
   data: Uint8Array = EMPTY;
   /** How many records the columns hold. */
   length = 0;

@@ -3,18 +3,28 @@
  * back in order.
  *
  * Nothing waits for ever: each request has a time-out of its own, after which the whole connection is ended (answers come in order, so
- * the next would not come either). A connection that ended, for whatever reason, rejects what was under way and is never
- * used again; the pool makes another.
+ * the next would not come either). A connection that ended, for whatever reason, rejects what was under way and is never used again;
+ * the pool makes another. One whose SASL session is about to end is retired: it takes no new requests, and is ended when the last
+ * answer is there.
+ *
+ * The socket is our own, not that of the library's `Connection`, for the sake of memory: see `FrameMemory`. What is written is not
+ * copied either.
  */
-import type { Connection, Reader, Writer } from '@platformatic/kafka';
-import type { Clock } from '../../../common/index.ts';
-import { MillraceError } from '../../../common/index.ts';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions as TlsConnectionOptions } from 'node:tls';
+import type { Reader, Writer } from '@platformatic/kafka';
+import { type Clock, MillraceError } from '../../../common/index.ts';
 import { type ApiVersions, apiVersionsApi } from './apis/cluster-apis.ts';
 import type { KafkaApi } from './apis/kafka-api.ts';
-import { connectionError, type KafkaErrorName, kafkaError } from './kafka-errors.ts';
+import { saslAuthenticateApi, saslHandshakeApi } from './apis/sasl-apis.ts';
+import { connectFailure } from './connect-failure.ts';
+import type { Frame, FrameMemory } from './frame-memory.ts';
+import { FrameReader } from './frame-reader.ts';
+import { connectionError, kafkaError } from './kafka-errors.ts';
 import type { KafkaLibrary } from './kafka-library.ts';
 import type { KafkaSecurity } from './kafka-security.ts';
-import { connectionSecurity } from './secrets.ts';
+import { authenticate } from './sasl.ts';
+import { resolveTls } from './secrets.ts';
 
 export interface ConnectionSettings {
   readonly library: KafkaLibrary;
@@ -22,67 +32,113 @@ export interface ConnectionSettings {
   readonly security: KafkaSecurity;
   readonly connectTimeoutMs: number;
   readonly clock: Clock;
+  /** For large answers. */
+  readonly memory?: FrameMemory;
+}
+
+interface PendingRequest {
+  readonly correlationId: number;
+  /** @throws any error, if the answer is not what it should be. */
+  answer(frame: Frame): void;
+  fail(error: MillraceError): void;
 }
 
 const KEEP_ALIVE_MS = 10_000;
-/** Time-outs and limits on what is under way are kept here and by callers, not by the library. */
-const NEVER_MS = 2_147_483_647;
-const UNLIMITED = 1_000_000;
+/** The share of a SASL session's life after which the connection is retired. */
+const SESSION_SHARE = 0.8;
+/** Parts of a request that are shorter are put together. */
+const SMALL_PART_BYTES = 4_096;
 
 export class BrokerConnection {
   /** `host:port`. */
   readonly address: string;
-  /** What the broker said that it can. */
-  readonly api: ApiVersions;
-  readonly #connection: Connection;
-  readonly #library: KafkaLibrary;
-  readonly #clock: Clock;
-  readonly #pending: Set<(error: MillraceError) => void>;
-  #ended = false;
+  readonly #settings: ConnectionSettings;
+  readonly #socket: Socket;
+  readonly #pending: PendingRequest[] = [];
+  #api: ApiVersions = { error: undefined, versions: new Map(), features: new Map() };
+  #correlationId = 0;
+  #retiresAtMs = Number.POSITIVE_INFINITY;
+  #ended: MillraceError | undefined;
+  #whenIdle: (() => void) | undefined;
 
-  private constructor(address: string, api: ApiVersions, link: Link) {
+  private constructor(address: string, settings: ConnectionSettings, connect: (onread: OnRead) => Socket) {
     this.address = address;
-    this.api = api;
-    this.#connection = link.connection;
-    this.#library = link.library;
-    this.#clock = link.clock;
-    this.#pending = link.pending;
-    link.onEnd = (error) => this.end(error);
+    this.#settings = settings;
+    const frames = new FrameReader((frame) => this.#onFrame(frame), settings.memory);
+    this.#socket = connect({
+      buffer: () => frames.target(),
+      callback: (count) => {
+        try {
+          frames.received(count);
+        } catch (error) {
+          this.#fail(error);
+        }
+        return this.#ended === undefined;
+      },
+    });
+    this.#socket.setNoDelay(true);
+    this.#socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    this.#socket.on('error', (error) => this.#fail(error));
+    this.#socket.on('close', () => this.#fail(new Error('the broker closed the connection')));
   }
 
   /** @throws MillraceError if it cannot be connected, retriable unless security is the reason. */
   static async open(host: string, port: number, settings: ConnectionSettings): Promise<BrokerConnection> {
-    const { library, clientId, security, connectTimeoutMs, clock } = settings;
+    const { security, connectTimeoutMs, clock } = settings;
     const address = `${host}:${port}`;
-    const connection = new library.Connection(clientId, {
-      connectTimeout: connectTimeoutMs,
-      requestTimeout: NEVER_MS,
-      maxInflights: UNLIMITED,
-      ...(await within(connectTimeoutMs, clock, `secrets for ${address}`, connectionSecurity(security, library))),
+    let connection: BrokerConnection | undefined;
+    let late = false;
+    const tooLate = Promise.withResolvers<never>();
+    const timer = clock.setTimer(connectTimeoutMs, () => {
+      late = true;
+      tooLate.reject(new Error(`no answer within ${connectTimeoutMs} ms`));
     });
-    const link: Link = { connection, library, clock, pending: new Set(), onEnd: undefined };
-    connection.on('error', (error) => link.onEnd?.(connectionError(`connection to ${address}`, error)));
-    connection.on('close', () => link.onEnd?.(connectionError(`connection to ${address}`, 'the broker closed it')));
+    const establish = async (): Promise<BrokerConnection> => {
+      const tls = security.tls ? await resolveTls(security.tls === true ? {} : security.tls) : undefined;
+      if (late) return tooLate.promise;
+      connection = new BrokerConnection(address, settings, (onread) => connectSocket(host, port, tls, onread));
+      await connection.#connected(tls === undefined ? 'connect' : 'secureConnect');
+      await connection.#introduce();
+      return connection;
+    };
     try {
-      await connection.connect(host, port);
-      connection.socket.setKeepAlive(true, KEEP_ALIVE_MS);
-      const software = { softwareName: 'millrace', softwareVersion: '1' };
-      const api = await exchange(link, address, apiVersionsApi, software, apiVersionsApi.maxVersion, connectTimeoutMs, false);
-      if (api.error !== undefined) throw kafkaError(`asking ${address} for its API versions`, api.error);
-      return new BrokerConnection(address, api, link);
+      return await Promise.race([establish(), tooLate.promise]);
     } catch (error) {
-      destroy(connection);
-      throw connectFailure(address, error, security);
+      const failure = connectFailure(address, error, security);
+      connection?.end(failure);
+      throw failure;
+    } finally {
+      timer.cancel();
     }
   }
 
+  /** Whether new requests can be sent. */
   get usable(): boolean {
-    return !this.#ended;
+    return this.#ended === undefined && this.#settings.clock.monotonicMs() < this.#retiresAtMs;
+  }
+
+  /** What the broker said that it can. */
+  get api(): ApiVersions {
+    return this.#api;
+  }
+
+  /** Resolves when nothing is under way; then ends. For a connection that is not usable any more. */
+  async retire(): Promise<void> {
+    if (this.#ended === undefined && this.#pending.length > 0) {
+      await new Promise<void>((resolve) => {
+        const before = this.#whenIdle;
+        this.#whenIdle = () => {
+          before?.();
+          resolve();
+        };
+      });
+    }
+    this.end(connectionError(`connection to ${this.address}`, 'its session has ended'));
   }
 
   /** The newest version that both sides speak. @throws MillraceError `UNSUPPORTED_VERSION` if there is none. */
   versionOf(api: KafkaApi<never, unknown>, lowest = api.minVersion, highest = api.maxVersion): number {
-    const broker = this.api.versions.get(api.key);
+    const broker = this.#api.versions.get(api.key);
     const version = Math.min(highest, broker?.max ?? -1);
     if (broker === undefined || version < Math.max(lowest, broker.min)) {
       const has = broker === undefined ? 'does not have it' : `has ${broker.min} to ${broker.max}`;
@@ -94,138 +150,154 @@ export class BrokerConnection {
     return version;
   }
 
-  /** @throws MillraceError, retriable, if the connection ends or the answer takes longer than `timeoutMs`. */
-  async send<Request, Response>(
+  /**
+   * @param timeoutMs After which the connection is ended.
+   * @throws MillraceError, retriable, if the connection ends before the answer is there.
+   */
+  send<Request, Response>(
     api: KafkaApi<Request, Response>,
     request: Request,
     version: number,
     timeoutMs: number,
   ): Promise<Response> {
-    if (this.#ended) throw connectionError(`${api.name} to ${this.address}`, 'the connection has ended');
-    // A session that is being renewed takes no other requests.
-    if (!this.#connection.isConnected()) await this.#ready(api.name);
-    const link: Link = { connection: this.#connection, library: this.#library, clock: this.#clock, pending: this.#pending };
-    try {
-      return await exchange(link, this.address, api, request, version, timeoutMs, true);
-    } catch (error) {
-      // After an answer that was late or could not be read, the next ones cannot be trusted either.
-      if (!this.#ended)
-        this.end(error instanceof MillraceError ? error : connectionError(`${api.name} to ${this.address}`, error));
-      throw error;
-    }
+    const what = `${api.name} to ${this.address}`;
+    return new Promise<Response>((resolve, reject) => {
+      if (this.#ended !== undefined) {
+        reject(connectionError(what, this.#ended));
+        return;
+      }
+      const correlationId = this.#correlationId++ & 0x7fff_ffff;
+      const parts = this.#encode(api, request, version, correlationId);
+      const timer = this.#settings.clock.setTimer(timeoutMs, () => {
+        this.#fail(new Error(`no answer within ${Math.round(timeoutMs)} ms`));
+      });
+      this.#pending.push({
+        correlationId,
+        answer: (frame) => {
+          timer.cancel();
+          try {
+            resolve(this.#decode(api, version, frame));
+          } catch (error) {
+            reject(error instanceof MillraceError ? error : connectionError(what, error));
+            throw error;
+          }
+        },
+        fail: (error) => {
+          timer.cancel();
+          reject(connectionError(what, error));
+        },
+      });
+      this.#socket.cork();
+      for (const part of parts) this.#socket.write(part);
+      this.#socket.uncork();
+    });
   }
 
   /** Ends the connection at once and rejects what is under way. */
   end(reason: MillraceError): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    destroy(this.#connection);
-    for (const reject of [...this.#pending]) reject(reason);
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    this.#socket.destroy();
+    for (const request of this.#pending.splice(0)) request.fail(reason);
+    this.#whenIdle?.();
   }
 
-  async #ready(name: string): Promise<void> {
+  #fail(error: unknown): void {
+    if (this.#ended === undefined)
+      this.end(error instanceof MillraceError ? error : connectionError(`connection to ${this.address}`, error));
+  }
+
+  #connected(event: 'connect' | 'secureConnect'): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#socket.once(event, resolve);
+      this.#pending.push({ correlationId: -1, answer: () => {}, fail: reject });
+    }).then(() => {
+      this.#pending.length = 0;
+    });
+  }
+
+  /** Asks what the broker can, and says who we are. */
+  async #introduce(): Promise<void> {
+    const { security, connectTimeoutMs, clock } = this.#settings;
+    const software = { softwareName: 'millrace', softwareVersion: '1' };
+    this.#api = await this.send(apiVersionsApi, software, apiVersionsApi.maxVersion, connectTimeoutMs);
+    if (this.#api.error !== undefined) throw kafkaError(`asking ${this.address} for its API versions`, this.#api.error);
+    const { sasl } = security;
+    if (sasl === undefined) return;
+    const what = `authenticating with ${this.address} (${sasl.mechanism})`;
+    const handshake = await this.send(saslHandshakeApi, sasl.mechanism, this.versionOf(saslHandshakeApi), connectTimeoutMs);
+    if (handshake.error !== undefined) throw kafkaError(what, handshake.error, `it has ${handshake.mechanisms.join(', ')}`);
+    const version = this.versionOf(saslAuthenticateApi);
+    let sessionLifetimeMs = 0;
+    await authenticate(sasl, async (bytes) => {
+      const answer = await this.send(saslAuthenticateApi, bytes, version, connectTimeoutMs);
+      if (answer.error !== undefined) throw kafkaError(what, answer.error, answer.errorMessage);
+      sessionLifetimeMs = answer.sessionLifetimeMs;
+      return answer.bytes;
+    });
+    if (sessionLifetimeMs > 0) this.#retiresAtMs = clock.monotonicMs() + sessionLifetimeMs * SESSION_SHARE;
+  }
+
+  /** The parts of a request as they go to the socket: large ones, such as record batches, are not copied. */
+  #encode<Request>(api: KafkaApi<Request, unknown>, request: Request, version: number, correlationId: number): Buffer[] {
+    const { library, clientId } = this.#settings;
+    const payload: Writer = library.Writer.create();
+    api.write(payload, request, version);
+    const header: Writer = library.Writer.create();
+    header.appendInt16(api.key).appendInt16(version).appendInt32(correlationId).appendString(clientId, false);
+    if (api.flexible !== false) header.appendTaggedFields();
+    const size = Buffer.allocUnsafe(4);
+    size.writeInt32BE(header.length + payload.length);
+    const parts: Buffer[] = [];
+    let small: Buffer[] = [size];
+    for (const part of [...header.buffers, ...payload.buffers]) {
+      if (part.length < SMALL_PART_BYTES) small.push(part);
+      else {
+        parts.push(Buffer.concat(small), part);
+        small = [];
+      }
+    }
+    parts.push(Buffer.concat(small));
+    return parts;
+  }
+
+  #decode<Response>(api: KafkaApi<never, Response>, version: number, frame: Frame): Response {
+    const reader: Reader = this.#settings.library.Reader.from(frame.bytes);
+    reader.readInt32(); // correlation id
+    if (api.flexibleResponse ?? api.flexible ?? true) reader.readTaggedFields();
+    let kept = false;
+    const keep = (): (() => void) => {
+      kept = true;
+      return frame.release;
+    };
     try {
-      await this.#connection.ready();
-    } catch (error) {
-      throw connectionError(`${name} to ${this.address}`, error);
+      return api.read(reader, version, { keep });
+    } finally {
+      if (!kept) frame.release();
     }
+  }
+
+  #onFrame(frame: Frame): void {
+    const correlationId = frame.bytes.readInt32BE(0);
+    const request = this.#pending.shift();
+    if (request?.correlationId !== correlationId) {
+      if (request !== undefined) this.#pending.unshift(request);
+      throw connectionError(`connection to ${this.address}`, `an answer came out of order (${correlationId})`);
+    }
+    request.answer(frame);
+    if (this.#pending.length === 0) this.#whenIdle?.();
   }
 }
 
-interface Link {
-  readonly connection: Connection;
-  readonly library: KafkaLibrary;
-  readonly clock: Clock;
-  readonly pending: Set<(error: MillraceError) => void>;
-  onEnd?: ((error: MillraceError) => void) | undefined;
+function connectSocket(host: string, port: number, tls: TlsConnectionOptions | undefined, onread: OnRead): Socket {
+  if (tls === undefined) return connectTcp({ host, port, onread });
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  const options: TlsConnectionOptions & { readonly onread: OnRead } = { host, port, ...name, ...tls, onread };
+  return connectTls(options);
 }
 
-function exchange<Request, Response>(
-  { connection, library, clock, pending }: Link,
-  address: string,
-  api: KafkaApi<Request, Response>,
-  request: Request,
-  version: number,
-  timeoutMs: number,
-  taggedResponseHeader: boolean,
-): Promise<Response> {
-  return new Promise<Response>((resolve, reject) => {
-    const settle = (): boolean => {
-      timer.cancel();
-      return pending.delete(fail);
-    };
-    const fail = (error: MillraceError): void => {
-      if (settle()) reject(error);
-    };
-    const what = `${api.name} to ${address}`;
-    const timer = clock.setTimer(timeoutMs, () => fail(connectionError(what, `no answer within ${Math.round(timeoutMs)} ms`)));
-    pending.add(fail);
-    connection.send<Response>(
-      api.key,
-      version,
-      () => {
-        const writer: Writer = library.Writer.create();
-        api.write(writer, request, version);
-        return writer;
-      },
-      (_correlationId: number, _key: number, _version: number, reader: Reader) => api.read(reader, version),
-      true,
-      taggedResponseHeader,
-      (error, response) => {
-        if (error) fail(error instanceof MillraceError ? error : connectionError(what, error));
-        else if (settle()) resolve(response as Response);
-      },
-    );
-  });
-}
-
-/** Fails if `promise` takes longer: it may be a function of the user's. */
-async function within<T>(timeoutMs: number, clock: Clock, what: string, promise: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = clock.setTimer(timeoutMs, () => late.reject(connectionError(what, `not there within ${timeoutMs} ms`)));
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    timer.cancel();
-  }
-}
-
-/** Does not wait for what is still to be written: the other end may be gone. */
-function destroy(connection: Connection): void {
-  connection.close().catch(() => {});
-  connection.socket?.destroy();
-}
-
-/** Says why a connection failed: the causes that a user can mend are told apart from those that pass. */
-function connectFailure(address: string, error: unknown, security: KafkaSecurity): MillraceError {
-  if (error instanceof MillraceError && error.context.kafkaError !== 'NETWORK_EXCEPTION') return error;
-  const what = `connecting to ${address}`;
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const { code, errors } = cause as Error & {
-      code?: string;
-      errors?: { apiId?: KafkaErrorName; serverErrorMessage?: string }[];
-    };
-    const refusal = errors?.find((e) => e.apiId === 'UNSUPPORTED_SASL_MECHANISM' || e.apiId === 'SASL_AUTHENTICATION_FAILED');
-    if (refusal?.apiId) return kafkaError(what, refusal.apiId, refusal.serverErrorMessage);
-    if (code === 'PLT_KFK_AUTHENTICATION' && !(cause.cause instanceof Error)) {
-      return kafkaError(what, 'SASL_AUTHENTICATION_FAILED', cause.message);
-    }
-    if (cause.message === 'Broker requires TLS.') return insecure(what, 'the broker wants TLS: set security.tls');
-    if (code !== undefined && /^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_)/.test(code)) {
-      return insecure(what, `the broker's certificate is not trusted (${cause.message}): set security.tls.ca or serverName`);
-    }
-  }
-  const root = rootCause(error);
-  const hint = security.tls || security.sasl ? '' : ' (no answer at all can mean that the listener wants TLS or SASL)';
-  return connectionError(what, `${root.message}${/timed out|closed|no answer/.test(root.message) ? hint : ''}`);
-}
-
-function insecure(what: string, why: string): MillraceError {
-  return new MillraceError('SERVICE_FAILED', `Kafka: ${what}: ${why}.`, { context: { retriable: false }, recoverable: false });
-}
-
-function rootCause(error: unknown): Error {
-  let root = error instanceof Error ? error : new Error(String(error));
-  while (root.cause instanceof Error) root = root.cause;
-  return root;
+/** How a socket of Node's delivers into memory that it is given. */
+interface OnRead {
+  readonly buffer: () => Uint8Array;
+  readonly callback: (count: number) => boolean;
 }

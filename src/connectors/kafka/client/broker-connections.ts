@@ -7,7 +7,11 @@
 import type { Logger } from '../../../common/index.ts';
 import { MillraceError } from '../../../common/index.ts';
 import { BrokerConnection, type ConnectionSettings } from './broker-connection.ts';
+import { FrameMemory } from './frame-memory.ts';
 import { loadKafkaLibrary } from './kafka-library.ts';
+
+/** Memory that is kept for answers to come, for a client. */
+const SPARE_FRAME_BYTES = 64 * 1_048_576;
 
 export type Purpose = 'control' | 'fetch' | 'produce';
 
@@ -17,12 +21,13 @@ export interface Endpoint {
 }
 
 export class BrokerConnections {
-  readonly #settings: Omit<ConnectionSettings, 'library'>;
+  readonly #settings: Omit<ConnectionSettings, 'library' | 'memory'>;
   readonly #logger: Logger;
   readonly #connections = new Map<string, Promise<BrokerConnection>>();
+  readonly #memory = new FrameMemory(SPARE_FRAME_BYTES);
   #closed = false;
 
-  constructor(settings: Omit<ConnectionSettings, 'library'>, logger: Logger) {
+  constructor(settings: Omit<ConnectionSettings, 'library' | 'memory'>, logger: Logger) {
     this.#settings = settings;
     this.#logger = logger;
   }
@@ -34,10 +39,12 @@ export class BrokerConnections {
     if (existing !== undefined) {
       const connection = await existing;
       if (connection.usable) return connection;
+      // Its last answers come before the first ones of the next: order is kept.
+      await connection.retire();
       if (this.#connections.get(key) === existing) this.#connections.delete(key);
       return this.get(endpoint, purpose);
     }
-    const opening = this.#open(endpoint);
+    const opening = this.#open(endpoint, purpose);
     this.#connections.set(key, opening);
     try {
       return await opening;
@@ -60,8 +67,9 @@ export class BrokerConnections {
     this.#connections.clear();
   }
 
-  async #open({ host, port }: Endpoint): Promise<BrokerConnection> {
-    const connection = await BrokerConnection.open(host, port, { ...this.#settings, library: await loadKafkaLibrary() });
+  async #open({ host, port }: Endpoint, purpose: Purpose): Promise<BrokerConnection> {
+    const memory = purpose === 'fetch' ? this.#memory : undefined;
+    const connection = await BrokerConnection.open(host, port, { ...this.#settings, library: await loadKafkaLibrary(), memory });
     this.#logger.log('debug', 'Connected to a Kafka broker', { address: connection.address });
     if (this.#closed) connection.end(new MillraceError('ILLEGAL_STATE', 'The Kafka client was closed.'));
     return connection;

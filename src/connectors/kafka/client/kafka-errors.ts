@@ -271,7 +271,7 @@ export function kafkaError(
 
 /** The error for a broker that could not be reached or did not answer: retriable. */
 export function connectionError(what: string, cause: unknown, context?: ErrorContext): MillraceError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/^Kafka: /, '');
   return new MillraceError('SERVICE_FAILED', `Kafka: ${what}: ${reason}`, {
     cause,
     context: { ...context, kafkaError: 'NETWORK_EXCEPTION', retriable: true },

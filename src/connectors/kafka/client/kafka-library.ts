@@ -1,6 +1,7 @@
 /**
  * The package `@platformatic/kafka`, an optional peer: loaded when a client or a codec is first needed, so that importing the
- * connector costs nothing. Its protocol layer is used (connections, readers and writers, compression), not its clients.
+ * connector costs nothing. Of it are used the readers and writers of the protocol, compression and checksums;
+ * not its connections (see `BrokerConnection`) and not its clients.
  */
 import { MillraceError } from '../../../common/index.ts';
 

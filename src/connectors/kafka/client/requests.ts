@@ -68,7 +68,7 @@ export interface AbortedTransaction {
 export interface FetchedPartition extends TopicPartition {
   /** Set if the broker refused this partition; the client has then marked its metadata as stale if that can help. */
   readonly error: KafkaErrorName | undefined;
-  /** Record batches as stored; the last one may be cut off. A view into the answer's memory, which nobody writes again. */
+  /** Record batches as stored; the last one may be cut off. A view into the answer's memory, which is not written until `release`. */
   readonly records: Uint8Array;
   /** -1 if unknown, as the next two. */
   readonly highWatermark: number;
@@ -76,6 +76,12 @@ export interface FetchedPartition extends TopicPartition {
   readonly logStartOffset: number;
   /** In ascending order of `firstOffset`; empty with `read_uncommitted`. */
   readonly abortedTransactions: readonly AbortedTransaction[];
+  /**
+   * Says that nothing refers to `records` any more: their memory is then used for answers to come, which saves garbage collection (most of
+   * the cost of reading, on a large heap). Need not be called: then the memory is collected when nothing refers to it. Absent if
+   * there are no records.
+   */
+  readonly release?: () => void;
 }
 
 /** Which offset is wanted: of the first record at or after a time, for instance. */

@@ -1,25 +1,14 @@
 /**
- * Reads secrets from where they are, and makes of a user's security options those of the library's connections.
- *
- * Errors say which option and which variable or file, never a value. Everything is read anew for each connection, and SASL
- * credentials again when a session is renewed.
+ * Reads secrets from where they are. Errors say which option and which variable or file, never a value. Everything is read anew
+ * for each connection.
  */
 import { readFile } from 'node:fs/promises';
-import type { ConnectionOptions } from '@platformatic/kafka';
+import type { ConnectionOptions } from 'node:tls';
 import { MillraceError } from '../../../common/index.ts';
-import type { KafkaLibrary } from './kafka-library.ts';
-import type { KafkaSecurity, PemReference, SaslOptions, SecretReference, TlsOptions } from './kafka-security.ts';
+import type { PemReference, SecretReference, TlsOptions } from './kafka-security.ts';
 
-/** @throws MillraceError `INVALID_OPTION` if a secret cannot be found. */
-export async function connectionSecurity(security: KafkaSecurity, library: KafkaLibrary): Promise<ConnectionOptions> {
-  const { tls, sasl } = security;
-  return {
-    ...(tls && { tls: await tlsOptions(tls === true ? {} : tls) }),
-    ...(sasl && { sasl: await saslOptions(sasl, library) }),
-  };
-}
-
-async function tlsOptions(tls: TlsOptions): Promise<NonNullable<ConnectionOptions['tls']>> {
+/** @throws MillraceError `INVALID_OPTION` if a file or secret cannot be found. */
+export async function resolveTls(tls: TlsOptions): Promise<ConnectionOptions> {
   return {
     ...(tls.ca !== undefined && { ca: await resolvePem('tls.ca', tls.ca) }),
     ...(tls.cert !== undefined && { cert: await resolvePem('tls.cert', tls.cert) }),
@@ -30,43 +19,12 @@ async function tlsOptions(tls: TlsOptions): Promise<NonNullable<ConnectionOption
   };
 }
 
-async function saslOptions(sasl: SaslOptions, library: KafkaLibrary): Promise<NonNullable<ConnectionOptions['sasl']>> {
-  if (sasl.mechanism === 'OAUTHBEARER') {
-    const token = (): Promise<string> => resolveSecret('sasl.token', sasl.token);
-    return {
-      mechanism: sasl.mechanism,
-      token: await firstThen(token),
-      oauthBearerExtensions: { ...sasl.extensions },
-      // A broker answers a token that it does not take with a status, not with an error code.
-      authBytesValidator(authBytes, callback) {
-        if (authBytes.length === 0) callback(null, authBytes);
-        else callback(new library.AuthenticationError('the broker refused the token'));
-      },
-    };
-  }
-  const { username, password } = sasl;
-  return {
-    mechanism: sasl.mechanism,
-    username: typeof username === 'string' ? username : await firstThen(() => resolveSecret('sasl.username', username)),
-    password: await firstThen(() => resolveSecret('sasl.password', password)),
-  };
-}
-
-/** Reads once now, so that errors are the caller's; gives that value to the first who asks and reads anew afterwards. */
-async function firstThen(read: () => Promise<string>): Promise<() => Promise<string>> {
-  let first: string | undefined = await read();
-  return async () => {
-    const value = first ?? (await read());
-    first = undefined;
-    return value;
-  };
-}
-
 function resolvePem(option: string, pem: PemReference): Promise<string> {
   return typeof pem === 'string' ? Promise.resolve(pem) : resolveSecret(option, pem);
 }
 
-async function resolveSecret(option: string, reference: SecretReference): Promise<string> {
+/** @throws MillraceError `INVALID_OPTION` if it cannot be found. */
+export async function resolveSecret(option: string, reference: SecretReference): Promise<string> {
   if (typeof reference === 'function') {
     const value = await reference();
     if (typeof value === 'string' && value !== '') return value;

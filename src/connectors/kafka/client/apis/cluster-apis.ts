@@ -21,6 +21,8 @@ export const apiVersionsApi: KafkaApi<{ readonly softwareName: string; readonly 
   name: 'ApiVersions',
   minVersion: 3,
   maxVersion: 3,
+  // Whoever asks does not know yet what the broker speaks.
+  flexibleResponse: false,
   write(writer, { softwareName, softwareVersion }) {
     writer.appendString(softwareName).appendString(softwareVersion).appendTaggedFields();
   },

@@ -57,25 +57,35 @@ export const fetchApi: KafkaApi<FetchCall, FetchAnswer> = {
       .appendString('') // no rack: always from the leader
       .appendTaggedFields();
   },
-  read(reader, version) {
-    // One piece of memory, so that records are views of it and the reader's positions count from its start.
+  read(reader, version, frame) {
     const bytes = reader.buffer.buffer;
-    reader.reset(bytes);
     reader.readInt32(); // throttle time
     const error = kafkaErrorOf(reader.readInt16());
     reader.readInt32(); // session id
     const partitions: FetchedPartition[] = [];
+    // The memory goes back when the last partition that has records in it was released.
+    let users = 0;
+    let giveBack: (() => void) | undefined;
+    const useMemory = (): (() => void) => {
+      users++;
+      giveBack ??= frame.keep();
+      let used = true;
+      return () => {
+        if (used && --users === 0) giveBack?.();
+        used = false;
+      };
+    };
     readStructs(reader, () => {
       const topic = version >= FETCH_BY_TOPIC_ID ? reader.readUUID() : reader.readString();
       readStructs(reader, () => {
-        partitions.push(readPartition(reader, topic, bytes));
+        partitions.push(readPartition(reader, topic, bytes, useMemory));
       });
     });
     return { error, partitions };
   },
 };
 
-function readPartition(reader: Reader, topic: string, bytes: Uint8Array): FetchedPartition {
+function readPartition(reader: Reader, topic: string, bytes: Uint8Array, useMemory: () => () => void): FetchedPartition {
   const partition = reader.readInt32();
   const error = kafkaErrorOf(reader.readInt16());
   const highWatermark = readLong(reader);
@@ -88,12 +98,13 @@ function readPartition(reader: Reader, topic: string, bytes: Uint8Array): Fetche
   abortedTransactions.sort((a, b) => a.firstOffset - b.firstOffset);
   reader.readInt32(); // preferred replica: only with a rack
   const size = reader.readUnsignedVarInt() - 1;
-  let records = NO_BYTES;
+  let records: Uint8Array = NO_BYTES;
   if (size > 0) {
-    records = bytes.subarray(reader.position, reader.position + size) as Uint8Array<ArrayBuffer>;
+    records = bytes.subarray(reader.position, reader.position + size);
     reader.skip(size);
   }
-  return { topic, partition, error, records, highWatermark, lastStableOffset, logStartOffset, abortedTransactions };
+  const release = size > 0 ? useMemory() : undefined;
+  return { topic, partition, error, records, highWatermark, lastStableOffset, logStartOffset, abortedTransactions, release };
 }
 
 export const produceApi: KafkaApi<ProduceRequest, readonly ProducedPartition[]> = {

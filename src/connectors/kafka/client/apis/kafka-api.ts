@@ -8,15 +8,29 @@ import type { Reader, Writer } from '@platformatic/kafka';
 import { MillraceError } from '../../../../common/index.ts';
 import type { TopicPartition } from '../requests.ts';
 
+/** The memory of a response, for those that refer to it. */
+export interface KeptFrame {
+  /** @returns the function that gives the memory back. */
+  keep(): () => void;
+}
+
 export interface KafkaApi<Request, Response> {
   readonly key: number;
   /** Kafka's name of it, for messages. */
   readonly name: string;
   readonly minVersion: number;
   readonly maxVersion: number;
+  /** Whether headers end with tagged fields; `true` by default. */
+  readonly flexible?: boolean;
+  /** Whether the header of the response does; as `flexible` by default. */
+  readonly flexibleResponse?: boolean;
   write(writer: Writer, request: Request, version: number): void;
-  /** `version` is the one that the request was written in. */
-  read(reader: Reader, version: number): Response;
+  /**
+   * Reads a response; `reader` is on one piece of memory.
+   * @param version The one that the request was written in.
+   * @param frame Where the response lies. Given back when this returns, unless `keep` is called: then by who has called it.
+   */
+  read(reader: Reader, version: number, frame: KeptFrame): Response;
 }
 
 /** @throws MillraceError `CORRUPT_DATA` beyond 2^53. */
