@@ -74,7 +74,10 @@ export const CONTESTANTS: readonly Contestant[] = [
   millrace,
   javaContestant('flink', 'Apache Flink 2.3.0, DataStream API in Java, local cluster in one process', OPENED),
   javaContestant('kafka-streams', 'Kafka Streams 4.3.1, state in memory with changelog, counts written as they change'),
-  javaContestant('spark', 'Spark Structured Streaming 4.2.0, local mode, micro-batches, append mode', OPENED),
+  javaContestant('spark', 'Spark Structured Streaming 4.2.0, local mode, micro-batches, append mode', [
+    ...OPENED,
+    '-Dspark.log.level=WARN',
+  ]),
   node,
   pythonContestant('bytewax', 'Bytewax 0.21.1, one process with two workers', [
     'bytewax==0.21.1',

@@ -1,4 +1,6 @@
-/** One run of one contestant: it is started, its results are followed until they are complete or nothing more comes, and it is stopped. */
+/**
+ * One run of one contestant: it is started, its results are followed until they are complete or nothing more comes, and it is stopped.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +19,6 @@ export interface Stage {
 }
 
 export interface Run {
-  readonly results: Results;
   readonly startedMs: number;
   /** Undefined if it never read anything. */
   readonly reading: Reading | undefined;
@@ -32,16 +33,17 @@ export interface RunOptions {
   readonly mode: RunSettings['mode'];
   readonly probe?: string;
   /** Called when the contestant has been started; what it returns is awaited before the run can end. */
-  readonly meanwhile?: (results: Results, running: RunningContestant) => Promise<void>;
+  readonly meanwhile?: () => Promise<void>;
 }
 
 /** How long to wait for the first result. */
 const START_PATIENCE_MS = 180_000;
 /** How long to wait for more when the results are not complete. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 let runs = 0;
 
+/** @param results get what comes out */
 export async function runContestant(contestant: Contestant, stage: Stage, results: Results, options: RunOptions): Promise<Run> {
   const { input, mode, probe = '', meanwhile = () => Promise.resolve() } = options;
   const output = `results-${process.pid}-${String(++runs).padStart(4, '0')}`;
@@ -56,7 +58,7 @@ export async function runContestant(contestant: Contestant, stage: Stage, result
     let reading: Reading | undefined;
     running.reading.then((value) => (reading = value)).catch(() => {});
     let others = false;
-    const aside = meanwhile(results, running).finally(() => (others = true));
+    const aside = meanwhile().finally(() => (others = true));
     aside.catch(() => {});
     let next = 0n;
     let newsMs = Date.now();
@@ -73,7 +75,7 @@ export async function runContestant(contestant: Contestant, stage: Stage, result
     const problem = results.fault() ?? (others ? undefined : 'it ended before the generator');
     const fault = problem && `${problem}. The end of its log: ${running.logTail()}`;
     if (others) await aside;
-    return { results, startedMs: running.startedMs, reading, cpuSeconds, peakBytes: running.meter.peakBytes, fault };
+    return { startedMs: running.startedMs, reading, cpuSeconds, peakBytes: running.meter.peakBytes, fault };
   } finally {
     await running.stop();
     await broker.close();
