@@ -159,8 +159,8 @@ export class KafkaFetcher {
       for (const answer of fetched) {
         const splitId = splitIdOf(answer.topic, answer.partition);
         const partition = this.#partitions.get(splitId);
-        if (partition === undefined) continue;
-        this.#take(partition, answer, offsets.get(splitId) as number, fetchedAtMs);
+        if (partition === undefined) answer.release?.();
+        else this.#take(partition, answer, offsets.get(splitId) as number, fetchedAtMs);
       }
       this.#dependencies.onFetched();
     }

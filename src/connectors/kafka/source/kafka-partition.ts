@@ -85,9 +85,11 @@ export class KafkaPartition {
 
   /** Takes an answer in, unless it is not what comes next: the partition went elsewhere, or waits, since it was asked for. */
   accept(fetched: FetchedPartition, fetchOffset: number, fetchedAtMs: number): void {
-    if (this.paused || fetchOffset !== this.fetchOffset) return;
-    const end = fetchedEnd(fetched.records);
-    if (end === undefined) return;
+    const end = this.paused || fetchOffset !== this.fetchOffset ? undefined : fetchedEnd(fetched.records);
+    if (end === undefined) {
+      fetched.release?.();
+      return;
+    }
     this.#chunks.push({ fetched, fetchOffset, fetchedAtMs });
     this.bufferedBytes += fetched.records.length;
     this.fetchOffset = Math.max(end, fetchOffset);
@@ -98,15 +100,19 @@ export class KafkaPartition {
     return this.#chunks[0];
   }
 
-  /** The chunk was delivered; reading goes on at `nextOffset`. */
+  /** The chunk was delivered, and nothing refers to its memory any more; reading goes on at `nextOffset`. */
   chunkRead(nextOffset: number): void {
     const chunk = this.#chunks.shift();
-    if (chunk !== undefined) this.bufferedBytes -= chunk.fetched.records.length;
+    if (chunk !== undefined) {
+      this.bufferedBytes -= chunk.fetched.records.length;
+      chunk.fetched.release?.();
+    }
     this.position = nextOffset;
   }
 
-  /** Forgets what waits, to fetch it again later. */
+  /** Forgets what waits, to fetch it again later. Nothing may refer to its memory any more. */
   discard(): void {
+    for (const { fetched } of this.#chunks) fetched.release?.();
     this.#chunks = [];
     this.bufferedBytes = 0;
     this.fetchOffset = this.position;

@@ -221,6 +221,7 @@ export class KafkaSourceReader<T> implements SourceReader<T, KafkaSourceSplit> {
     this.#partitions = this.#partitions.filter((other) => other !== partition);
     this.#batchReaders.delete(partition);
     this.#fetcher.remove(partition);
+    partition.discard();
     this.#ended.push(partition);
     this.#endedOffsets.push(offsetToCommit(partition));
   }
