@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { type KafkaService, startKafka } from '../../../../test/services/kafka.ts';
 import { readCommitted } from '../../../../test/services/kafka-reader.ts';
 import { createTopic } from '../../../../test/services/kafka-topics.ts';
+import { type Clock, systemClock } from '../../../common/index.ts';
 import { sinkContract } from '../../../connector/index.ts';
 import {
   checkpoint,
@@ -169,7 +170,7 @@ for (const transactionVersion of [2, 1] as const) {
 
     test('a transaction that timed out is data loss', () =>
       withRig(1, async (rig) => {
-        const driver = await rig.start({}, undefined, { transactionTimeoutMs: 500 });
+        const driver = await rig.start({}, undefined, { transactionTimeoutMs: 2_000 });
         await driver.write(['lost']);
         const { committables } = await driver.snapshot(1);
         const transactionalId = committables[0]?.transactionalId as string;
@@ -329,6 +330,27 @@ for (const transactionVersion of [2, 1] as const) {
         const warnings = logger.lines.filter((line) => line.startsWith('warn'));
         assert.equal(warnings.length, 1);
         assert.match(warnings[0] as string, /transactionTimeoutMs, 60000 ms/);
+      }));
+
+    test('a transaction that timed out before its checkpoint fails that, and nothing is lost', () =>
+      withRig(1, async (rig) => {
+        let laterMs = 0;
+        const clock: Clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + laterMs };
+        const driver = await rig.start({ clock }, undefined, { transactionTimeoutMs: 60_000 });
+        await writeAndFlush(driver, ['written again by the next attempt']);
+        laterMs = 60_000;
+        await assert.rejects(driver.snapshot(1), isMillraceError('SINK_FAILED', /60000 ms.*Take checkpoints more often/, true));
+      }));
+
+    test('without checkpoints there is one commit at the end, and a warning', () =>
+      withRig(1, async (rig) => {
+        const logger = new KeptLog();
+        const driver = await rig.start({ logger, checkpointingEnabled: false });
+        await driver.write(['a', 'b']);
+        await driver.commit(await driver.prepareCommit());
+        await driver.close();
+        assert.deepEqual(await rig.committed(), ['a', 'b']);
+        assert.match(logger.lines.join('\n'), /warn: .*takes no checkpoints/);
       }));
 
     test('many partitions and topics are in one transaction', () =>

@@ -25,7 +25,10 @@ export interface KafkaSinkOptions<T> {
   readonly key?: (record: T) => KafkaBytes | null | undefined;
   /** The headers of a record, in order. */
   readonly headers?: (record: T) => Iterable<readonly [key: string, value: KafkaBytes | null]>;
-  /** Timestamp in milliseconds; by default the record's own in the stream, or the current time if it has none. */
+  /**
+   * Timestamp in milliseconds; by default the record's own in the stream, or the current time if it has none. Topics delete
+   * records by their timestamps (`retention.ms`): a job that reads the past writes what is deleted soon, unless it gives another.
+   */
   readonly timestamp?: (record: T) => number;
   /** By default as Kafka's Java client: by the hash of the key; without key, many records in a row to one partition. */
   readonly partitioner?: Partitioner<T>;

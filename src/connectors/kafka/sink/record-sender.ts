@@ -45,8 +45,9 @@ export interface RecordSenderOptions {
 }
 
 export interface SessionUsage {
-  /** When the first record was sent, by the wall clock. */
+  /** When the first record was sent, by the wall clock and by the monotonic one. */
   readonly beganAtMs: number;
+  readonly beganMonotonicMs: number;
   readonly topics: ReadonlySet<string>;
 }
 
@@ -69,7 +70,7 @@ export class RecordSender {
   readonly #requests = new Map<number, number>();
   #session: ProducerSession | undefined;
   #renewing: Promise<void> | undefined;
-  #usage: { readonly beganAtMs: number; readonly topics: Set<string> } | undefined;
+  #usage: (SessionUsage & { readonly topics: Set<string> }) | undefined;
   #available: PromiseWithResolvers<void> | undefined;
   #flushed: PromiseWithResolvers<void> | undefined;
   #lingering: TimerHandle | undefined;
@@ -316,7 +317,11 @@ export class RecordSender {
   }
 
   #use(queues: readonly PartitionQueue[]): void {
-    this.#usage ??= { beganAtMs: this.#clock.currentTimeMs(), topics: new Set() };
+    this.#usage ??= {
+      beganAtMs: this.#clock.currentTimeMs(),
+      beganMonotonicMs: this.#clock.monotonicMs(),
+      topics: new Set(),
+    };
     for (const { topic } of queues) this.#usage.topics.add(topic);
   }
 

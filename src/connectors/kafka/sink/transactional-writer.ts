@@ -8,7 +8,7 @@
  * - When the first checkpoint is complete, everything again: all subtasks have restored by then, so all has been committed that
  *   will be; and what is open still is of attempts that no checkpoint knows, or of a zombie.
  */
-import { toError } from '../../../common/index.ts';
+import { MillraceError, toError } from '../../../common/index.ts';
 import type { CommittingSinkWriter, SinkInitContext } from '../../../connector/index.ts';
 import type { BatchCodecs } from '../batches/index.ts';
 import type { KafkaClient } from '../client/index.ts';
@@ -64,6 +64,11 @@ export class TransactionalWriter<T> extends KafkaSinkWriter<T> implements Commit
       await this.#abort((name) => this.#isOfThisSubtask(name));
     }
     await this.open();
+    if (this.context.checkpointingEnabled) return;
+    this.context.logger.log(
+      'warn',
+      `The Kafka sink is to deliver exactly once, but the job takes no checkpoints: records become visible at the end of the input only, and the broker aborts their transaction after transactionTimeoutMs, ${transactionTimeoutMs} ms. Set execution.checkpointing.interval.`,
+    );
   }
 
   override async flush(endOfInput: boolean): Promise<void> {
@@ -76,12 +81,12 @@ export class TransactionalWriter<T> extends KafkaSinkWriter<T> implements Commit
     const { usage } = this.sender;
     const session = this.#transaction;
     if (usage === undefined || session === undefined) return [];
+    this.#checkTimeout(this.context.clock.monotonicMs() - usage.beganMonotonicMs);
     const { producerId, producerEpoch, transaction } = session;
     this.#pool.prepared(transaction.transactionalId);
     this.#transaction = undefined;
     this.sender.setSession(undefined);
     if (!this.#inputEnded) void this.#acquire().catch((error) => this.sender.fail(error));
-    this.#checkTimeout(usage.beganAtMs);
     return [
       {
         transactionalId: transaction.transactionalId,
@@ -155,14 +160,24 @@ export class TransactionalWriter<T> extends KafkaSinkWriter<T> implements Commit
     return subtaskIndex % this.context.parallelism === this.context.subtaskIndex;
   }
 
-  #checkTimeout(beganAtMs: number): void {
+  /**
+   * A transaction that has timed out must not become part of a checkpoint: then its records would be lost, whereas now they
+   * are written again. One that comes near to it is warned of.
+   */
+  #checkTimeout(openMs: number): void {
     const { transactionTimeoutMs } = this.settings;
-    const openMs = this.context.clock.currentTimeMs() - beganAtMs;
+    if (openMs >= transactionTimeoutMs) {
+      throw new MillraceError(
+        'SINK_FAILED',
+        `A transaction of the Kafka sink has been open for ${Math.round(openMs)} ms when its checkpoint came, and the broker aborts it after transactionTimeoutMs, ${transactionTimeoutMs} ms. Take checkpoints more often, or raise transactionTimeoutMs (and the broker's transaction.max.timeout.ms if it is above that).`,
+        { context: { openMs, transactionTimeoutMs } },
+      );
+    }
     if (this.#hasWarned || openMs + PLAUSIBLE_DOWNTIME_MS <= transactionTimeoutMs) return;
     this.#hasWarned = true;
     this.context.logger.log(
       'warn',
-      `A transaction of the Kafka sink was open for ${openMs} ms before its checkpoint, and the broker aborts it after transactionTimeoutMs, ${transactionTimeoutMs} ms: if the job is down for longer than the difference, records are lost. Raise transactionTimeoutMs (and the broker's transaction.max.timeout.ms if it is above that).`,
+      `A transaction of the Kafka sink was open for ${Math.round(openMs)} ms before its checkpoint, and the broker aborts it after transactionTimeoutMs, ${transactionTimeoutMs} ms: if the job is down for longer than the difference, records are lost. Raise transactionTimeoutMs (and the broker's transaction.max.timeout.ms if it is above that).`,
     );
   }
 }
