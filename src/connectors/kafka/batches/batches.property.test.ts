@@ -7,6 +7,7 @@ import { createRecordsBatch, Reader, readRecordsBatches } from '@platformatic/ka
 import fc from 'fast-check';
 import { MillraceError } from '../../../common/index.ts';
 import { COMPRESSION_TYPES, loadBatchCodecs } from './batch-codecs.ts';
+import { BatchMemory } from './batch-memory.ts';
 import { KafkaBatchReader } from './kafka-batch-reader.ts';
 import { type BatchIdentity, KafkaBatchWriter, NO_PRODUCER } from './kafka-batch-writer.ts';
 import { type KafkaHeader, readHeaders } from './kafka-header.ts';
@@ -103,6 +104,25 @@ test('what is written is read, in every compression', () => {
         read.map((r) => r.offset),
         list.map((_, i) => i),
       );
+    }),
+    RUNS,
+  );
+});
+
+test('memory that is used again changes nothing', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(records, compression, fc.boolean()), { minLength: 1, maxLength: 5 }), (batches) => {
+      const memory = new BatchMemory(100_000);
+      const kept: [Uint8Array, readonly PlainRecord[]][] = [];
+      for (const [list, type, isKept] of batches) {
+        const writer = new KafkaBatchWriter({ codecs, compression: type, initialBytes: 200, memory });
+        for (const { timestamp, key, value, headers } of list) writer.append(timestamp, key, value, headers);
+        const batch = writer.finish();
+        assert.deepEqual(plain(readAll(batch)), plain(list));
+        if (isKept) kept.push([batch, list]);
+        else memory.recycle(batch);
+      }
+      for (const [batch, list] of kept) assert.deepEqual(plain(readAll(batch)), plain(list));
     }),
     RUNS,
   );

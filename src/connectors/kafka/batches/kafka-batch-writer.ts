@@ -1,6 +1,6 @@
 /**
- * Builds Kafka record batches (magic 2) in a buffer that grows and is used again: records are written once, from the caller's
- * bytes to their place in the batch, and copied once more when the batch is finished (or compressed).
+ * Builds Kafka record batches (magic 2): records are written once, from the caller's bytes to their place in the batch, which is
+ * handed over as it is (unless it is compressed). Between batches a writer holds no memory.
  *
  * The header depends on the producer's identity and sequence number, which are known only when the batch is sent, so it is written
  * last. Size limits are the caller's: `bytes` and `sizeOf` say what a batch has and what a record would add.
@@ -8,6 +8,7 @@
 import { invariant } from '../../../common/index.ts';
 import { type BatchCodecs, COMPRESSION_TYPES, type CompressionType } from './batch-codecs.ts';
 import * as layout from './batch-layout.ts';
+import { BatchMemory } from './batch-memory.ts';
 import type { KafkaHeader } from './kafka-header.ts';
 
 /** Who writes a batch. */
@@ -27,12 +28,15 @@ export interface KafkaBatchWriterOptions {
   readonly codecs: BatchCodecs;
   /** `none` by default. */
   readonly compression?: CompressionType;
-  /** Size of the buffer to begin with; 16 KiB by default. */
+  /** Memory that a batch is begun with; it grows. Best as large as batches become. 16 KiB by default. */
   readonly initialBytes?: number;
+  /** Where memory comes from; without it, each batch has its own. */
+  readonly memory?: BatchMemory;
 }
 
 const NO_HEADERS: readonly KafkaHeader[] = [];
 const EMPTY = new Uint8Array(0);
+const NO_MEMORY = new BatchMemory(0);
 /** Two lengths of up to five bytes each, an offset of up to five, a timestamp of up to ten, attributes, the count of headers. */
 const RECORD_OVERHEAD = 5 + 1 + 10 + 5 + 5 + 5 + 5;
 /** Shorter parts are copied by a loop: a call to `set` with a view made for it costs more. */
@@ -43,7 +47,9 @@ const encoder = new TextEncoder();
 export class KafkaBatchWriter {
   readonly #codecs: BatchCodecs;
   readonly #compression: CompressionType;
-  #buffer: Uint8Array<ArrayBuffer>;
+  readonly #memory: BatchMemory;
+  readonly #initialBytes: number;
+  #buffer = EMPTY;
   #length = layout.RECORDS;
   #count = 0;
   #baseTimestamp = 0;
@@ -52,7 +58,8 @@ export class KafkaBatchWriter {
   constructor(options: KafkaBatchWriterOptions) {
     this.#codecs = options.codecs;
     this.#compression = options.compression ?? 'none';
-    this.#buffer = new Uint8Array(Math.max(options.initialBytes ?? 16_384, layout.RECORDS));
+    this.#memory = options.memory ?? NO_MEMORY;
+    this.#initialBytes = Math.max(options.initialBytes ?? 16_384, layout.RECORDS);
   }
 
   get recordCount(): number {
@@ -137,18 +144,21 @@ export class KafkaBatchWriter {
 
   /**
    * Closes the batch. The writer is empty again.
-   * @returns its bytes, which are the caller's.
+   * @returns its bytes, which are the caller's: to give back by `BatchMemory.recycle` when they were sent, or to keep.
    */
-  finish(identity: BatchIdentity = NO_PRODUCER): Uint8Array {
+  finish(identity: BatchIdentity = NO_PRODUCER): Uint8Array<ArrayBuffer> {
     invariant(this.#count > 0, 'a Kafka record batch without records');
-    let batch: Uint8Array;
+    let batch: Uint8Array<ArrayBuffer>;
     if (this.#compression === 'none') {
-      batch = this.#buffer.slice(0, this.#length);
+      batch = this.#buffer.subarray(0, this.#length);
     } else {
       const records = this.#codecs.compress(this.#compression, this.#buffer.subarray(layout.RECORDS, this.#length));
-      batch = new Uint8Array(layout.RECORDS + records.length);
+      const size = layout.RECORDS + records.length;
+      batch = this.#memory.take(size).subarray(0, size);
       batch.set(records, layout.RECORDS);
+      this.#memory.recycle(this.#buffer);
     }
+    this.#buffer = EMPTY;
     const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
     layout.writeInt64(view, layout.BASE_OFFSET, 0);
     view.setInt32(layout.BATCH_LENGTH, batch.length - layout.LEADER_EPOCH);
@@ -167,9 +177,13 @@ export class KafkaBatchWriter {
 
   #reserve(more: number): void {
     const needed = this.#length + more;
-    if (needed <= this.#buffer.length) return;
-    const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-    larger.set(this.#buffer.subarray(0, this.#length));
+    const buffer = this.#buffer;
+    if (needed <= buffer.length) return;
+    const larger = this.#memory.take(Math.max(needed, buffer.length === 0 ? this.#initialBytes : buffer.length * 2));
+    if (buffer.length > 0) {
+      larger.set(buffer.subarray(0, this.#length));
+      this.#memory.recycle(buffer);
+    }
     this.#buffer = larger;
   }
 }
