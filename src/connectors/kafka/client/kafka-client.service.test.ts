@@ -14,6 +14,7 @@ import { type BatchCodecs, type CompressionType, KafkaBatchReader, KafkaBatchWri
 import { isRetriable, KafkaClient, type KafkaClientOptions, type KafkaSecurity, kafkaErrorName } from './index.ts';
 
 const SECRET = 'correct-horse-battery-staple';
+const SESSION_MS = 2_000;
 const USER = { username: 'ada', password: SECRET };
 
 let kafka: KafkaService;
@@ -62,13 +63,16 @@ async function readAll(topic: string, from = 0, by = client): Promise<string[]> 
     assert.equal(fetched?.error, undefined);
     reader.open(fetched!.records, next, fetched!.abortedTransactions);
     while (reader.next()) values.push(Buffer.from(reader.data.subarray(reader.valueStart, reader.valueEnd)).toString());
+    fetched!.release?.();
   }
   return values;
 }
 
 before(async () => {
   codecs = await loadBatchCodecs();
-  kafka = await startKafka({ own: true, proxied: true, tls: true, sasl: USER });
+  // Sessions are short, for the test that one outlasts them.
+  const properties = { 'listener.name.sasl.connections.max.reauth.ms': SESSION_MS };
+  kafka = await startKafka({ own: true, proxied: true, tls: true, sasl: USER, properties });
   client = newClient(kafka.bootstrapServers);
 });
 
@@ -198,6 +202,27 @@ describe('reading and writing', () => {
     assert.ok((await client.fetch(leader, { partitions }))[0]!.records.length > 0);
   });
 
+  test('the memory of an answer is used again when all of its partitions are released, not before', async () => {
+    const topic = await newTopic(2);
+    const value = 'x'.repeat(200_000);
+    const leader = await client.leaderOf(topic, 0);
+    const batches = [0, 1].map((partition) => ({ topic, partition, batch: batchOf([value]) }));
+    await client.produce(leader, { partitions: batches });
+    const own = newClient(kafka.bootstrapServers);
+    await own.leaderOf(topic, 0);
+    const fetchBoth = () => own.fetch(leader, { partitions: [0, 1].map((partition) => ({ topic, partition, fetchOffset: 0 })) });
+    const first = await fetchBoth();
+    const copies = first.map((f) => Buffer.from(f.records));
+    first[0]!.release!();
+    first[0]!.release!();
+    const second = await fetchBoth();
+    assert.notEqual(second[0]!.records.buffer, first[0]!.records.buffer);
+    assert.deepEqual(Buffer.from(first[1]!.records), copies[1]);
+    first[1]!.release!();
+    const third = await fetchBoth();
+    assert.equal(third[0]!.records.buffer, first[0]!.records.buffer);
+  });
+
   test('an answer is bounded in bytes, but has at least one batch', async () => {
     const topic = await newTopic();
     for (let i = 0; i < 4; i++) await write(topic, ['x'.repeat(10_000)]);
@@ -312,6 +337,41 @@ describe('security', () => {
     await reaches(kafka.sasl, { sasl: { mechanism: 'OAUTHBEARER', token: () => token, extensions: { traceId: 'abc' } } });
     const error = await refusal(kafka.sasl, { sasl: { mechanism: 'OAUTHBEARER', token: () => late } });
     assert.equal(kafkaErrorName(error), 'SASL_AUTHENTICATION_FAILED');
+  });
+
+  test('a client outlasts its SASL sessions, and reads its secret anew for each', async () => {
+    const topic = await newTopic();
+    let asked = 0;
+    const password = (): string => {
+      asked++;
+      return SECRET;
+    };
+    const sasl = { mechanism: 'SCRAM-SHA-256', username: USER.username, password } as const;
+    const lasting = newClient(kafka.sasl!.bootstrapServers, { security: { sasl } });
+    const leader = await lasting.leaderOf(topic, 0);
+    const partitions = [{ topic, partition: 0, fetchOffset: 0 }];
+    const began = performance.now();
+    const oneAfterTheOther = async (call: () => Promise<unknown>): Promise<void> => {
+      while (performance.now() - began < 2.5 * SESSION_MS) await call();
+    };
+    // Not one of them is tried again.
+    await Promise.all([
+      oneAfterTheOther(() => lasting.fetch(leader, { partitions, maxWaitMs: 300 })),
+      oneAfterTheOther(() => lasting.fetch(leader, { partitions, maxWaitMs: 50 })),
+      oneAfterTheOther(() => lasting.produce(leader, { partitions: [{ topic, partition: 0, batch: batchOf(['x']) }] })),
+    ]);
+    assert.ok(asked >= 6, `asked ${asked} times`);
+  });
+
+  test('large answers and requests go through TLS whole', async () => {
+    const topic = await newTopic();
+    const secure = newClient(kafka.tls!.bootstrapServers, { security: { tls: { ca: kafka.tls!.ca } } });
+    const values = Array.from({ length: 40 }, (_, i) => `${i} `.repeat(20_000));
+    for (const value of values) {
+      const [produced] = await secure.produce(1, { partitions: [{ topic, partition: 0, batch: batchOf([value]) }] });
+      assert.equal(produced?.error, undefined);
+    }
+    assert.deepEqual(await readAll(topic, 0, secure), values);
   });
 
   test('a secret that is not there is an error that names its place', async () => {
