@@ -7,10 +7,10 @@
  */
 import { MillraceError, type TimerHandle } from '../../../common/index.ts';
 import type { SinkInitContext, SinkWriter, SinkWriterContext } from '../../../connector/index.ts';
-import type { BatchCodecs } from '../batches/index.ts';
+import { type BatchCodecs, BatchMemory } from '../batches/index.ts';
 import type { KafkaClient } from '../client/index.ts';
-import { BatchWriterPool } from './batch-writer-pool.ts';
 import type { KafkaSinkSettings } from './kafka-sink-options.ts';
+import type { QueueWriterOptions } from './partition-queue.ts';
 import { RecordSender, type RecordSenderOptions } from './record-sender.ts';
 import { RecordSerializer } from './record-serializer.ts';
 import { TopicQueues } from './topic-queues.ts';
@@ -26,7 +26,7 @@ export class KafkaSinkWriter<T> implements SinkWriter<T> {
   readonly #serializer: RecordSerializer<T>;
   readonly #topicOf: ((record: T) => string) | undefined;
   readonly #timestampOf: ((record: T) => number) | undefined;
-  readonly #writers: BatchWriterPool;
+  readonly #writerOptions: QueueWriterOptions;
   readonly #topics = new Map<string, TopicQueues<T>>();
   #lastTopic: TopicQueues<T> | undefined;
   /** Looks for the partitions of new topics that are under way; none of them rejects. */
@@ -48,11 +48,11 @@ export class KafkaSinkWriter<T> implements SinkWriter<T> {
     this.#serializer = new RecordSerializer(settings);
     this.#topicOf = typeof settings.topic === 'function' ? settings.topic : undefined;
     this.#timestampOf = settings.timestamp;
-    this.#writers = new BatchWriterPool(
-      { codecs, compression: settings.compression },
-      // As many as the buffers can hold: when brokers are slower than the job, making new ones costs a third of the time.
-      Math.ceil(settings.bufferBytes / settings.batchBytes),
-    );
+    this.#writerOptions = {
+      codecs,
+      compression: settings.compression,
+      memory: new BatchMemory(settings.bufferBytes),
+    };
     this.sender = new RecordSender(client, {
       ...settings,
       clock: context.clock,
@@ -123,7 +123,7 @@ export class KafkaSinkWriter<T> implements SinkWriter<T> {
         );
       }
       const { partitioner, batchBytes } = this.settings;
-      topic = new TopicQueues(name, { partitioner, batchBytes, writers: this.#writers, random: this.context.random });
+      topic = new TopicQueues(name, { partitioner, batchBytes, writerOptions: this.#writerOptions, random: this.context.random });
       this.#topics.set(name, topic);
     }
     this.#lastTopic = topic;

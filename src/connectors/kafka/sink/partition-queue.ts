@@ -8,18 +8,19 @@
 import {
   type BatchCodecs,
   type BatchIdentity,
-  type KafkaBatchWriter,
+  type BatchMemory,
+  KafkaBatchWriter,
+  type KafkaBatchWriterOptions,
   type KafkaHeader,
   reassignBatch,
 } from '../batches/index.ts';
-import type { BatchWriterPool } from './batch-writer-pool.ts';
 import type { ProducerSession } from './producer-session.ts';
 
 const MAX_SEQUENCE = 0x7fffffff;
 
 /** A batch that was handed to a broker, and is until the broker has it. */
 export interface BatchInFlight {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly recordCount: number;
   /** Before compression, as counted against the limit of buffers. */
   readonly bufferedBytes: number;
@@ -29,6 +30,8 @@ export interface BatchInFlight {
   readonly takenMs: number;
   attempts: number;
 }
+
+export type QueueWriterOptions = KafkaBatchWriterOptions & { readonly memory: BatchMemory };
 
 export class PartitionQueue {
   readonly topic: string;
@@ -44,7 +47,7 @@ export class PartitionQueue {
   onWire = false;
   /** The session that the partition was added to, for transactions of version 1. */
   addedTo: ProducerSession | undefined;
-  readonly #writers: BatchWriterPool;
+  readonly #writerOptions: QueueWriterOptions;
   readonly #batchBytes: number;
   readonly #full: KafkaBatchWriter[] = [];
   /** The batch that is filled: it has a record at least. */
@@ -54,11 +57,11 @@ export class PartitionQueue {
   #session: ProducerSession | undefined;
   #nextSequence = 0;
 
-  constructor(topic: string, partition: number, batchBytes: number, writers: BatchWriterPool) {
+  constructor(topic: string, partition: number, batchBytes: number, writerOptions: QueueWriterOptions) {
     this.topic = topic;
     this.partition = partition;
     this.#batchBytes = batchBytes;
-    this.#writers = writers;
+    this.#writerOptions = writerOptions;
   }
 
   get isEmpty(): boolean {
@@ -84,7 +87,7 @@ export class PartitionQueue {
     }
     const before = open?.bytes ?? 0;
     if (open === undefined) {
-      open = this.#writers.take();
+      open = new KafkaBatchWriter(this.#writerOptions);
       this.#open = open;
     }
     open.append(timestampMs, key, value, headers);
@@ -106,6 +109,9 @@ export class PartitionQueue {
 
   /** The broker has the batch in flight. */
   acknowledged(): void {
+    const { attempts, bytes } = this.inFlight as BatchInFlight;
+    // What was sent twice may still be on its way to a broker that did not answer.
+    if (attempts === 1) this.#writerOptions.memory.recycle(bytes);
     this.inFlight = undefined;
     this.onWire = false;
     this.retryAtMs = 0;
@@ -137,7 +143,6 @@ export class PartitionQueue {
     const { recordCount, bytes: bufferedBytes } = writer;
     const baseSequence = this.#nextSequence;
     const bytes = writer.finish(identity(session, baseSequence));
-    this.#writers.give(writer);
     this.#nextSequence = sequenceAfter(baseSequence, recordCount);
     return { bytes, recordCount, bufferedBytes, session, baseSequence, takenMs: nowMs, attempts: 0 };
   }

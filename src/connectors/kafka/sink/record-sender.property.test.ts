@@ -7,9 +7,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { MillraceError } from '../../../common/index.ts';
 import { VirtualClock } from '../../../testing/index.ts';
-import { KafkaBatchReader, loadBatchCodecs } from '../batches/index.ts';
+import { BatchMemory, KafkaBatchReader, loadBatchCodecs } from '../batches/index.ts';
 import { type KafkaErrorName, kafkaError, type ProducedPartition, type ProduceRequest } from '../client/index.ts';
-import { BatchWriterPool } from './batch-writer-pool.ts';
 import { PartitionQueue, sequenceAfter } from './partition-queue.ts';
 import type { ProducerSession } from './producer-session.ts';
 import { RecordSender, type SenderClient } from './record-sender.ts';
@@ -145,7 +144,7 @@ async function run({ batches, faults, session = SESSION }: Plan) {
     }),
   });
   sender.setSession(session);
-  const writers = new BatchWriterPool({ codecs }, 4);
+  const writers = { codecs, memory: new BatchMemory(2_000) };
   const queues = [0, 1, 2].map((partition) => new PartitionQueue('t', partition, 400, writers));
   const written = queues.map((): string[] => []);
   let next = 0;

@@ -2,8 +2,7 @@
 import type { Random } from '../../../common/index.ts';
 import type { KafkaHeader } from '../batches/index.ts';
 import type { TopicMetadata } from '../client/index.ts';
-import type { BatchWriterPool } from './batch-writer-pool.ts';
-import { PartitionQueue } from './partition-queue.ts';
+import { PartitionQueue, type QueueWriterOptions } from './partition-queue.ts';
 import { PartitionChooser, type Partitioner } from './partitioner.ts';
 
 /** A record that waits until the partitions of its topic are known; its bytes are copies. */
@@ -18,7 +17,7 @@ export interface WaitingRecord<T> {
 export interface TopicQueuesOptions<T> {
   readonly partitioner: Partitioner<T> | undefined;
   readonly batchBytes: number;
-  readonly writers: BatchWriterPool;
+  readonly writerOptions: QueueWriterOptions;
   readonly random: Random;
 }
 
@@ -41,7 +40,7 @@ export class TopicQueues<T> {
 
   update({ partitions }: TopicMetadata): void {
     for (const { partition, leader } of partitions.slice(this.#queues.length)) {
-      const queue = new PartitionQueue(this.topic, partition, this.#options.batchBytes, this.#options.writers);
+      const queue = new PartitionQueue(this.topic, partition, this.#options.batchBytes, this.#options.writerOptions);
       if (leader >= 0) queue.leader = leader;
       this.#queues.push(queue);
     }
