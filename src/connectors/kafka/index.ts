@@ -1,6 +1,16 @@
-/** Apache Kafka: a source and a sink. Needs the package `@platformatic/kafka`. */
+/** Apache Kafka: a source, a sink and formats. Needs the package `@platformatic/kafka`; Avro needs `avsc`, too. */
 export type { CompressionType, KafkaHeader } from './batches/index.ts';
 export type { IsolationLevel, KafkaSecurity, PemReference, SaslOptions, SecretReference, TlsOptions } from './client/index.ts';
+export {
+  type AvroFormatOptions,
+  type AvroSchema,
+  avroFormat,
+  type ConfluentAvroFormatOptions,
+  confluentAvroFormat,
+  confluentFormat,
+  SchemaRegistry,
+  type SchemaRegistryOptions,
+} from './formats/index.ts';
 export {
   type KafkaBytes,
   type KafkaCommittable,

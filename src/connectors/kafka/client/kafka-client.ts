@@ -6,6 +6,8 @@
  * callers must decide about order and progress; an error of the connection is thrown. All others find their broker themselves
  * and are made again after retriable errors, with back-off, until the call's deadline.
  *
+ * It is over 500 lines because it is the list of all that can be asked of a cluster; what happens to each request is elsewhere.
+ *
  * Thrown errors are `MillraceError`s: `SERVICE_FAILED` for what the cluster refuses or cannot do (its name in `kafkaErrorName(error)`,
  * and `isRetriable(error)`), `INVALID_OPTION` for options and secrets, `ILLEGAL_STATE` after `close`.
  */
