@@ -96,6 +96,8 @@ export function yahooJob(env: StreamExecutionEnvironment, options: YahooJobOptio
       topic: resultsTopic,
       key: ({ campaign }) => campaign,
       value: jsonFormat<CampaignWindow>(),
+      // Event time may be ahead of the clock by more than a broker allows.
+      timestamp: () => Date.now(),
       deliveryGuarantee: 'EXACTLY_ONCE',
       transactionalIdPrefix: `yahoo-${resultsTopic}`,
     }),
