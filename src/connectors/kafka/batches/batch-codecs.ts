@@ -45,13 +45,18 @@ export async function loadBatchCodecs(): Promise<BatchCodecs> {
         case 'none':
           return bytes;
         case 'gzip':
-          return zlib.gunzipSync(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES });
+          return plain(zlib.gunzipSync(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES }));
         case 'zstd':
-          return zlib.zstdDecompressSync(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES });
+          return plain(zlib.zstdDecompressSync(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES }));
         default:
-          return compressionsAlgorithms[type].decompressSync(bufferOf(bytes));
+          return plain(compressionsAlgorithms[type].decompressSync(bufferOf(bytes)));
       }
     },
     crc32c: (bytes) => crc32c(Reader.from(bufferOf(bytes)).buffer) >>> 0,
   };
+}
+
+/** The same bytes without the methods of `Buffer`, whose `slice` does not copy. */
+function plain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }

@@ -5,6 +5,7 @@ import { loadBatchCodecs } from './batch-codecs.ts';
 import * as layout from './batch-layout.ts';
 import { KafkaBatchReader } from './kafka-batch-reader.ts';
 import { type BatchIdentity, KafkaBatchWriter, NO_PRODUCER, reassignBatch } from './kafka-batch-writer.ts';
+import { readHeaders } from './kafka-header.ts';
 import { RecordBounds } from './record-bounds.ts';
 
 const codecs = await loadBatchCodecs();
@@ -110,6 +111,23 @@ for (const magic of [0, 1]) {
     });
   });
 }
+
+test('a batch with more in it than its count of records says is damaged', () => {
+  const reader = newReader();
+  reader.open(
+    edited(batchAt(0, ['a', 'b']), (view) => view.setInt32(layout.RECORD_COUNT, 1)),
+    0,
+  );
+  assert.throws(() => reader.next(), { code: 'CORRUPT_DATA', message: /bytes are left behind the last record/ });
+});
+
+test('headers that are damaged are an error, not the bytes behind them', () => {
+  const header = Buffer.from([2, 2, 0x6b, 4, 1, 2]);
+  assert.deepEqual(readHeaders(header, 0), [{ key: 'k', value: new Uint8Array([1, 2]) }]);
+  for (let length = 1; length < header.length; length++) {
+    assert.throws(() => readHeaders(header.subarray(0, length), 0), { code: 'CORRUPT_DATA' }, `${length} bytes of them`);
+  }
+});
 
 test('an unknown compression is an error that names it', () => {
   const reader = newReader();

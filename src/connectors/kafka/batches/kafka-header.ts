@@ -43,7 +43,7 @@ export function readHeaders(data: Uint8Array, headerStart: number): readonly Kaf
   for (let i = 0; i < count; i++) {
     const key = decoder.decode(readBytes(readLength()));
     const valueLength = readLength();
-    headers.push({ key, value: valueLength === -1 ? null : readBytes(valueLength).slice() });
+    headers.push({ key, value: valueLength === -1 ? null : new Uint8Array(readBytes(valueLength)) });
   }
   return headers;
 }

@@ -213,6 +213,7 @@ describe('reading and writing', () => {
     const fetchBoth = () => own.fetch(leader, { partitions: [0, 1].map((partition) => ({ topic, partition, fetchOffset: 0 })) });
     const first = await fetchBoth();
     const copies = first.map((f) => Buffer.from(f.records));
+    assert.ok(!Buffer.isBuffer(first[0]!.records), 'its slices are copies');
     first[0]!.release!();
     first[0]!.release!();
     const second = await fetchBoth();

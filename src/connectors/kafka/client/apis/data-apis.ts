@@ -100,7 +100,8 @@ function readPartition(reader: Reader, topic: string, bytes: Uint8Array, useMemo
   const size = reader.readUnsignedVarInt() - 1;
   let records: Uint8Array = NO_BYTES;
   if (size > 0) {
-    records = bytes.subarray(reader.position, reader.position + size);
+    // Not a Buffer, whose `slice` does not copy.
+    records = new Uint8Array(bytes.buffer, bytes.byteOffset + reader.position, size);
     reader.skip(size);
   }
   const release = size > 0 ? useMemory() : undefined;
