@@ -12,6 +12,7 @@
  * and `isRetriable(error)`), `INVALID_OPTION` for options and secrets, `ILLEGAL_STATE` after `close`.
  */
 import { type Clock, type Logger, MillraceError, type Random } from '../../../common/index.ts';
+import { identityOf, throwFirst } from './answers.ts';
 import type { CoordinatorType } from './apis/cluster-apis.ts';
 import { FETCH_BY_TOPIC_ID, fetchApi, produceApi } from './apis/data-apis.ts';
 import type { KafkaApi } from './apis/kafka-api.ts';
@@ -488,24 +489,4 @@ function produceVersions({ transactionalId, transactionVersion }: ProduceRequest
     throw new MillraceError('INTERNAL', `A batch for the transaction of "${transactionalId}" was produced without its version.`);
   }
   return transactionVersion === 2 ? { lowest: PRODUCE_BY_TRANSACTION_V2 } : { highest: PRODUCE_BY_TRANSACTION_V2 - 1 };
-}
-
-function identityOf(what: string, answer: ProducerIdentity & { readonly error: KafkaErrorName | undefined }): ProducerIdentity {
-  const { error, producerId, producerEpoch } = answer;
-  if (error !== undefined) throw kafkaError(what, error);
-  return { producerId, producerEpoch };
-}
-
-interface Fate extends Partial<TopicPartition> {
-  readonly error: KafkaErrorName | undefined;
-}
-
-/** Throws the first error that says something: partitions that were not tried because of another say nothing. */
-function throwFirst(what: string, answers: readonly Fate[]): void {
-  const failed = answers.filter(({ error }) => error !== undefined);
-  const worst = failed.find(({ error }) => error !== 'OPERATION_NOT_ATTEMPTED') ?? failed[0];
-  if (worst?.error === undefined) return;
-  const { topic, partition, error } = worst;
-  const where = topic === undefined ? '' : ` ("${topic}", partition ${partition})`;
-  throw kafkaError(`${what}${where}`, error, undefined, topic === undefined ? undefined : { topic, partition });
 }
