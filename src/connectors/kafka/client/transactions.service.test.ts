@@ -25,8 +25,7 @@ let codecs: BatchCodecs;
 let client: KafkaClient;
 let another: KafkaClient;
 
-function newClient(): KafkaClient {
-  const { bootstrapServers } = kafka;
+function newClient({ bootstrapServers } = kafka): KafkaClient {
   return new KafkaClient({ bootstrapServers, clock: systemClock, random: systemRandom, logger: silentLogger });
 }
 
@@ -109,6 +108,14 @@ after(async () => {
 
 test('the cluster says which version it has', async () => {
   assert.equal(await client.transactionVersion(), 2);
+  const older = await startKafka({ own: true, transactionVersion: 1 });
+  const its = newClient(older);
+  try {
+    assert.equal(await its.transactionVersion(), 1);
+  } finally {
+    await its.close();
+    await older.stop();
+  }
 });
 
 for (const transactionVersion of [1, 2] as const) {
