@@ -4,8 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Adversity, type RunEnd, runScenario, type Scenario } from '../simulation/scenario.ts';
+import { type Adversity, type RunEnd, type RunScenario, runScenario, type Scenario } from '../simulation/scenario.ts';
 import { type Faults, plannedFaults } from './faults.ts';
+import type { TimedItem } from './replayable-source.ts';
 import type { Step, StepKind } from './steps.ts';
 import { resolveTopology } from './topology.ts';
 
@@ -73,6 +74,25 @@ test('a job can be stopped with a savepoint at any moment, also if the first one
       const faults = plannedFaults([{ point: 'snapshot', call }]);
       await mustBeRight(scenarioOf('ALIGNED', [{ how: 'STOP', afterMs }], call), faults, `${afterMs} ms, snapshot ${call}`);
     }
+  }
+});
+
+test('a job of which some tasks have finished can be drained at any moment after it goes on', async () => {
+  const [[short]] = TOPOLOGY.sources as [[TimedItem[]]];
+  const long = Array.from({ length: 200 }, (_, i): TimedItem => ({ k: i % 3, v: i, t: 5 * i, gapMs: 3 }));
+  const topology = resolveTopology({
+    ...TOPOLOGY,
+    sources: [[short], [long]],
+    steps: [step('TUMBLE'), { ...step('TUMBLE'), input: 1 }],
+  });
+  for (let afterMs = 0; afterMs <= 40; afterMs += 4) {
+    const scenario = scenarioOf('ALIGNED', [{ how: 'STOP', afterMs: 200 }], afterMs + 1);
+    const runs = [scenario.runs[0] as RunScenario, { parallelisms: [2], end: { how: 'DRAIN', afterMs } as const }];
+    const executors = { ...scenario.executors, processPer: 'SLOT', channels: 'RINGS', messageMs: 20, slowness: 1 } as const;
+    const failed: string[] = [];
+    const trace = (event: string): void => void (event.includes('ended before it took part') && failed.push(event));
+    const { violation } = await runScenario({ ...scenario, topology, executors, runs }, { trace });
+    assert.deepEqual([violation, failed], [undefined, []], `${afterMs} ms`);
   }
 });
 

@@ -389,6 +389,18 @@ describe('the end of the input', () => {
     assert.deepEqual(job.begun, [1, 2]);
   });
 
+  it('begins nothing before tasks have ended that had finished before the restore', async () => {
+    const job = new CoordinatedJob();
+    job.coordinator.restoredAtEnd(job.attempt('source/0'));
+    job.coordinator.start();
+    const savepoint = job.coordinator.triggerSavepoint({ stop: 'TERMINATE' });
+    await job.advance(5000);
+    assert.deepEqual(job.begun, []);
+    job.endTask('source/0');
+    await job.complete(1);
+    assert.equal((await savepoint).checkpointId, 1);
+  });
+
   it('says why a job does not end whose final checkpoint fails again and again, ever less often', async () => {
     const job = new CoordinatedJob({ tolerableFailed: 1_000_000 });
     job.onWrite = () => Promise.reject(new MillraceError('FILE_SYSTEM_FAILED', 'The disk is full.'));

@@ -23,7 +23,14 @@ import type {
 } from './coordinator-dependencies.ts';
 import { FinalCheckpointWait } from './final-checkpoint-wait.ts';
 import { assembleOperators } from './operator-assembly.ts';
-import { canBeAborted, type PendingEvent, type PendingState, taskKey, transitionPending } from './pending-checkpoint.ts';
+import {
+  canBeAborted,
+  type PendingEvent,
+  type PendingState,
+  type TaskKey,
+  taskKey,
+  transitionPending,
+} from './pending-checkpoint.ts';
 
 /** Whether it counts towards the number of tolerable failures. */
 type AbortCause = 'FAILURE' | 'CIRCUMSTANCE';
@@ -40,8 +47,8 @@ export class CheckpointCoordinator {
   private readonly aborted = new Map<number, string>();
   /** Attempts that have processed all their input. */
   private readonly atEnd = new Set<string>();
-  /** Attempts that end because a checkpoint after their end is complete. */
-  private readonly ending = new Set<string>();
+  /** By task: the attempt that ends now, because a checkpoint after the end of its input is complete. What begins waits until it has. */
+  private readonly ending = new Map<TaskKey, number>();
   /** Whether the checkpoint that is due at once, because all tasks are at their end, was triggered. */
   private finalTriggered = false;
   private readonly finalWait: FinalCheckpointWait;
@@ -75,6 +82,11 @@ export class CheckpointCoordinator {
   restored(checkpoint: CompletedCheckpoint): void {
     this.nextId = Math.max(this.nextId, checkpoint.checkpointId + 1);
     this.stats.restored(checkpoint, this.dependencies.clock.currentTimeMs());
+  }
+
+  /** The attempt goes on from a checkpoint after the end of its input: it takes part in none any more, and only ends. */
+  restoredAtEnd(attempt: ExecutionAttemptId): void {
+    this.ending.set(taskKey(attempt), attempt.attemptNumber);
   }
 
   /** All tasks run: from now on checkpoints are taken. */
@@ -162,11 +174,10 @@ export class CheckpointCoordinator {
 
   /** The task has ended in order. */
   taskEnded(attempt: ExecutionAttemptId): void {
-    const key = attemptKey(attempt);
-    this.atEnd.delete(key);
-    this.ending.delete(key);
-    this.finalTriggered = false;
+    this.atEnd.delete(attemptKey(attempt));
     const task = taskKey(attempt);
+    if (this.isEnding(attempt)) this.ending.delete(task);
+    this.finalTriggered = false;
     for (const pending of [...this.pending.values()]) {
       if (pending.state.phase !== 'COLLECTING' || !pending.state.awaiting.has(task)) continue;
       if (pending.tasks.get(task)?.attemptNumber !== attempt.attemptNumber) continue;
@@ -310,7 +321,11 @@ export class CheckpointCoordinator {
     const plan = this.dependencies.plan();
     if ('notReady' in plan) return plan;
     if (plan.toAcknowledge.length === 0) return { notReady: 'all tasks have ended' };
-    return plan.toAcknowledge.some((attempt) => this.ending.has(attemptKey(attempt))) ? 'LATER' : plan;
+    return plan.toAcknowledge.some((attempt) => this.isEnding(attempt)) ? 'LATER' : plan;
+  }
+
+  private isEnding(attempt: ExecutionAttemptId): boolean {
+    return this.ending.get(taskKey(attempt)) === attempt.attemptNumber;
   }
 
   private isFinalDue(): boolean {
@@ -367,7 +382,7 @@ export class CheckpointCoordinator {
     if (options.kind === 'CHECKPOINT') this.failuresInARow = 0;
     if (options.kind === 'CHECKPOINT' || options.stop !== undefined) {
       this.stopped = options.stop !== undefined;
-      for (const attempt of finished) this.ending.add(attemptKey(attempt));
+      for (const attempt of finished) this.ending.set(taskKey(attempt), attempt.attemptNumber);
       if (finished.length === pending.tasks.size) this.finalWait.end();
       dependencies.store.add(checkpoint);
       for (const older of [...this.pending.values()]) {

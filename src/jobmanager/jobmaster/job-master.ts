@@ -321,6 +321,9 @@ export class JobMaster implements JobMasterGateway {
         execution.state = 'CREATED';
       }
       const attempts = executions.map((e) => attemptOf(this.graph, e));
+      for (const attempt of attempts) {
+        if (assignment?.tasks.get(attempt.vertexId)?.[attempt.subtaskIndex]?.finished) this.checkpoints.restoredAtEnd(attempt);
+      }
       await this.sources.reset(executions, checkpoint, assignment, checkpointStorage.input());
       if (!this.isUp) return false;
       await Promise.all(
