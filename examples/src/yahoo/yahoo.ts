@@ -37,7 +37,7 @@ const USAGE = `Yahoo's streaming benchmark (github.com/yahoo/streaming-benchmark
 
 Options: --kafka HOST:PORT (127.0.0.1:9092), --topic NAME (ad-events), --partitions N (2), --redis HOST:PORT (127.0.0.1:6379),
   --folder PATH (for files and checkpoints), --parallelism N (2), --results-topic NAME (results go there, too, exactly once),
-  --checkpoint PATH (the job goes on from it), --flush (empties a Redis that has other data), --seed N (1)`;
+  --interval MS (between checkpoints, 1000), --checkpoint PATH (the job goes on from it), --flush (empties a Redis that has other data), --seed N (1)`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -59,6 +59,7 @@ const { values, positionals } = parseArgs({
     folder: { type: 'string', default: join(tmpdir(), 'millrace-yahoo') },
     parallelism: { type: 'string', default: '2' },
     'results-topic': { type: 'string' },
+    interval: { type: 'string', default: '1000' },
     checkpoint: { type: 'string' },
     bounded: { type: 'boolean', default: false },
     flush: { type: 'boolean', default: false },
@@ -88,7 +89,9 @@ async function job(): Promise<void> {
     'execution.checkpointing.externalized-checkpoint-retention': 'RETAIN_ON_CANCELLATION',
     ...(values.checkpoint !== undefined && { 'execution.state-recovery.path': values.checkpoint }),
   });
-  env.setParallelism(wholeNumber('--parallelism', values.parallelism)).enableCheckpointing(1_000);
+  env
+    .setParallelism(wholeNumber('--parallelism', values.parallelism))
+    .enableCheckpointing(wholeNumber('--interval', values.interval));
   const resultsTopic = values['results-topic'];
   yahooJob(env, {
     ...location,
