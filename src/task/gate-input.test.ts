@@ -84,6 +84,16 @@ test('a channel that was idle or had ended does not have to say so again', () =>
   assert.deepEqual(third.run(), [40, 'idle']);
 });
 
+test('what a channel has said in flight does not wait behind all that is in flight on another', () => {
+  const channel = (position: number, elements: Uint8Array) => ({ position, input: 0, elements, accepts: () => true });
+  const writer = new BinaryWriter();
+  encodeEvent(writer, { type: 'WATERMARK_STATUS', idle: true });
+  const inputs = [channel(0, inFlight('a1', 20, 'a2')), channel(1, writer.toBytes())];
+  const { input, run } = gate({ time: gate(undefined).input.time, inFlight: [{ time: undefined, channels: inputs }] });
+  assert.deepEqual(run(), [Number.NEGATIVE_INFINITY, 'a1', 20, 'a2']);
+  assert.equal(input.time.channels[1]?.idle, true);
+});
+
 test('no checkpoint is taken before what was in flight has been replayed', () => {
   const channel = { position: 0, input: 0, elements: inFlight('restored'), accepts: () => true };
   const { input, a, b, run, log } = gate({ time: undefined, inFlight: [{ time: undefined, channels: [channel] }] });

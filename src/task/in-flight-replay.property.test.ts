@@ -40,6 +40,17 @@ const subtasks = fc.array(
   { minLength: 1, maxLength: 4 },
 );
 
+/** Records in a row are one element. */
+function runsOf(elements: readonly Element[]): Element[][] {
+  const runs: Element[][] = [];
+  for (const element of elements) {
+    const last = runs.at(-1);
+    if (element.type === 'RECORD' && last?.[0]?.type === 'RECORD') last.push(element);
+    else runs.push([element]);
+  }
+  return runs;
+}
+
 interface Prepared {
   readonly subtasks: InFlightOfSubtask[];
   /** By record: the watermark under which its old subtask would have processed it, and where that was at the snapshot. */
@@ -62,12 +73,15 @@ function prepare(
       return elements.slice(read);
     });
     const time = valve.state;
-    left.forEach((elements, position) => {
-      for (const element of elements) {
-        if (element.type === 'RECORD') expected.set(element.id, { at: valve.emitted, begin: time.emitted });
-        else feed(valve, position, element);
-      }
-    });
+    const runs = left.map(runsOf);
+    for (let turn = 0; runs.some((ofChannel) => turn < ofChannel.length); turn++) {
+      runs.forEach((ofChannel, position) => {
+        for (const element of ofChannel[turn] ?? []) {
+          if (element.type === 'RECORD') expected.set(element.id, { at: valve.emitted, begin: time.emitted });
+          else feed(valve, position, element);
+        }
+      });
+    }
     return {
       time,
       channels: left.map((elements, position) => ({ position, input: 0, elements: encoded(elements), accepts: () => true })),

@@ -2,8 +2,8 @@
  * Replays what was in flight in the checkpoint that a task goes on from: every record under the watermark under which its old
  * subtask would have processed it.
  *
- * Each old subtask has a valve of its own, as it was when the snapshot was taken, and its channels are replayed one after the
- * other, an order in which they could have been read. Where the task has its old channels, that is all. Otherwise records come from
+ * Each old subtask has a valve of its own, as it was when the snapshot was taken, and its channels are read in turn, as by a gate:
+ * what one of them had said does not wait behind all that another had on its way. Where the task has its old channels, that is all. Otherwise records come from
  * several old subtasks, and a watermark counts only when it holds for all of them: so the old subtask whose time is furthest
  * back always goes first, and the watermark of the task is the one of the record at hand. That is possible because channels
  * from every producer to every consumer carry the same watermarks up to the barrier: in the end, all old subtasks are at the
@@ -64,14 +64,21 @@ export function replayMoved(subtasks: readonly InFlightOfSubtask[], target: Repl
   }
 }
 
-/** Yields after each step, which may have moved the valve. */
+/** One element of each channel in turn. Yields after each, which may have moved the valve. */
 function* replaySubtask(
   valve: WatermarkValve | undefined,
   channels: readonly InFlightChannel[],
   target: ReplayTarget,
 ): Generator<void, void> {
-  for (const { position, input, elements, accepts } of channels) {
-    for (const element of decodeElements(elements, accepts)) {
+  let left = channels.map((channel) => ({ ...channel, rest: decodeElements(channel.elements, channel.accepts) }));
+  while (left.length > 0) {
+    const begun = left;
+    left = [];
+    for (const channel of begun) {
+      const { position, input, rest } = channel;
+      const { value: element } = rest.next();
+      if (element === undefined) continue;
+      left.push(channel);
       if (element.type === 'RECORDS') target.process(input, element);
       else if (element.type === 'WATERMARK') valve?.watermark(position, element.timestamp);
       else valve?.status(position, element.idle);
